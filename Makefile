@@ -1,0 +1,36 @@
+# Two commands to know: make demo, make test. Each makes .venv first, from constraints.txt.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+
+.PHONY: demo test test-long lint format bench peers clean
+
+demo: $(VENV)/.installed
+	$(BIN)/assay demo assay-demo
+
+test: $(VENV)/.installed lint
+	$(BIN)/pytest -n $(WORKERS)
+
+test-long: $(VENV)/.installed
+	$(BIN)/pytest -n $(WORKERS) -m long --timeout=1800
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: $(VENV)/.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# torch goes through pip alone: pip finds a CPU wheel where the machine's settings name one, uv does not read them.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt uv torch==2.13.0
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist assay-demo
