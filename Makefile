@@ -10,10 +10,10 @@ demo: $(VENV)/.installed
 	$(BIN)/assay demo assay-demo
 
 test: $(VENV)/.installed lint
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 test-long: $(VENV)/.installed
-	$(BIN)/pytest -n $(WORKERS) -m long --timeout=1800
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m long --timeout=1800
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
