@@ -77,6 +77,14 @@ class HoldSettings(_Part):
     until: date | None = None
 
 
+class ColumnSettings(_Part):
+    """What a person knows better than the scan about a column, and why."""
+
+    because: str = Field(min_length=1)
+    entity: str | None = None
+    level: Level | None = None
+
+
 class DatasetSettings(_Part):
     """A table: where it is, what it is used for, how long it is kept."""
 
@@ -89,8 +97,7 @@ class DatasetSettings(_Part):
     """The raw key of an encrypted Parquet file, 16, 24 or 32 bytes."""
     retention: RetentionSettings | None = None
     hold: HoldSettings | None = None
-    columns: Mapping[str, str] = Field(default_factory=dict)
-    """Column to entity (or `none`) where a person knows better than the scan."""
+    columns: Mapping[str, ColumnSettings] = Field(default_factory=dict)
 
 
 class ConsentSettings(_Part):

@@ -1,0 +1,120 @@
+"""Settings to running parts, closed in reverse order.
+
+The workspace folder (`.assay/` beside assay.toml, mode 0700) holds:
+
+    log.sqlite log.checkpoint log.lock   the audit log, its published checkpoint, its writer's lock
+    log.vkey                             the log's verifier key: public, give it to whoever verifies
+    records.sqlite                       the records, unless [store] names another database
+    keys/log.key keys/pseudonym.key      secrets, mode 0600; without log.key nothing can be appended
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from assay import plugins
+from assay.atomic import make_folder, write_atomically
+from assay.audit_log.log import DATABASE, AuditLog, SqliteLogReader
+from assay.audit_log.notes import VerifierKey, parse_verifier_key
+from assay.crypto.pseudonym import pseudonym
+from assay.crypto.signing import SigningKey, secret_from_file
+from assay.errors import LogDamaged, LogError
+from assay.parts import Clock, Parts
+from assay.settings import Settings
+
+VERIFIER_FILE = "log.vkey"
+_LOG_KEY, _PSEUDONYM_KEY = "keys/log.key", "keys/pseudonym.key"
+
+
+def utc_now() -> datetime:
+    """The clock of everyday use."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def open_parts(
+    settings: Settings, *, clock: Clock = utc_now, executor: str = "local"
+) -> Iterator[Parts]:
+    """The running parts of a workspace; a new workspace is begun.
+
+    Raises:
+        LogBusy: another process works in this workspace.
+        AssayError: a part cannot be opened.
+    """
+    from assay.stores.records import open_store
+
+    with ExitStack() as stack:
+        log = stack.enter_context(open_log_for_writing(settings))
+        store = open_store(settings.store_url)
+        stack.callback(store.close)
+        chosen = next((m for m in plugins.members("executors") if m.name == executor), None)
+        if chosen is None:
+            raise LogError(
+                f"There is no executor {executor!r}.", next_step="`assay plugins` lists them."
+            )
+        pool = stack.enter_context(chosen.use().open(os.cpu_count() or 1))
+        yield Parts(settings, log, store, pool, clock, actor_of(settings))
+
+
+def open_log_for_writing(settings: Settings) -> AuditLog:
+    """The workspace's log; a new workspace gets its keys and an empty log.
+
+    Raises:
+        LogBusy, LogDamaged, NotWritable, DiskFull, UnreadableFile
+    """
+    folder = settings.workspace_folder
+    make_folder(folder)
+    make_folder(folder / "keys")
+    vkey, fresh = folder / VERIFIER_FILE, not (folder / DATABASE).exists()
+    key = SigningKey(secret_from_file(folder / _LOG_KEY, create=fresh))
+    if fresh and not vkey.exists():
+        verifier = VerifierKey(f"assay.local/log/{secrets.token_hex(8)}", key.public_bytes)
+        write_atomically(vkey, f"{verifier}\n".encode(), mode=0o640)
+    verifier = read_verifier_key(settings)
+    if verifier.public_bytes != key.public_bytes:
+        raise LogDamaged(
+            f"{vkey} is not the public half of the log's signing key.",
+            next_step="Restore both from your copy; do not append until they agree.",
+        )
+    return AuditLog(folder, key, verifier.name)
+
+
+def open_log_for_reading(settings: Settings) -> SqliteLogReader:
+    """The workspace's log, which must be there.
+
+    Raises:
+        LogError
+    """
+    return SqliteLogReader(settings.workspace_folder, read_verifier_key(settings))
+
+
+def read_verifier_key(settings: Settings) -> VerifierKey:
+    """The public key that the workspace's log is verified with.
+
+    Raises:
+        LogError: it is missing or malformed.
+    """
+    path = settings.workspace_folder / VERIFIER_FILE
+    try:
+        return parse_verifier_key(path.read_text("utf-8", "replace"))
+    except FileNotFoundError as error:
+        raise LogError(
+            f"There is no log in {path.parent}.", next_step="`assay assess` begins one."
+        ) from error
+    except OSError as error:
+        raise LogError(
+            f"{path} cannot be read ({error.strerror}).", next_step="Check its owner and mode."
+        ) from error
+
+
+def actor_of(settings: Settings) -> str:
+    """The account that runs this, as a pseudonym that only the workspace's key leads back from."""
+    key_file: Path = settings.workspace_folder / _PSEUDONYM_KEY
+    key = secret_from_file(key_file, create=not key_file.exists())
+    return pseudonym(key, "actor", getpass.getuser())

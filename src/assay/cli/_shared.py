@@ -1,0 +1,161 @@
+"""What the commands share: options, progress, tables, and JSON that is written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from assay.step import Step
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def settings_argument(command: _Command) -> _Command:
+    """`[assay.toml]`: a file, or the folder that holds it."""
+    return click.argument(
+        "settings",
+        type=click.Path(path_type=Path),
+        default=Path("assay.toml"),
+        metavar="[ASSAY.TOML]",
+    )(command)
+
+
+def settings_option(command: _Command) -> _Command:
+    """`--settings FILE` for commands whose arguments are something else."""
+    return click.option(
+        "--settings",
+        type=click.Path(path_type=Path),
+        default=Path("assay.toml"),
+        show_default=True,
+        help="The assay.toml of the workspace, or its folder.",
+    )(command)
+
+
+def json_option(command: _Command) -> _Command:
+    """`--json FILE|-`."""
+    return click.option(
+        "--json",
+        "json_file",
+        metavar="FILE|-",
+        help="Write the result as JSON; - is standard output.",
+    )(command)
+
+
+def seed_option(command: _Command) -> _Command:
+    """`--seed N`."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, 2**31 - 1),
+        default=0,
+        show_default=True,
+        help="Seeds every random step.",
+    )(command)
+
+
+def fail_on_option(command: _Command) -> _Command:
+    """`--fail-on EXPR`, which may repeat."""
+    return click.option(
+        "--fail-on",
+        multiple=True,
+        metavar="EXPR",
+        help="Exit 1 if met: a severity (high), unknown, new, or robust_accuracy<0.7@linf:0.03.",
+    )(command)
+
+
+def executor_option(command: _Command) -> _Command:
+    """`--executor NAME`."""
+    return click.option(
+        "--executor",
+        default="local",
+        show_default=True,
+        help="Who does the work: see `assay plugins`.",
+    )(command)
+
+
+def write_json(destination: str | None, value: Any) -> None:
+    """Write JSON where `--json` says; nothing where it says nothing."""
+    if destination is None:
+        return
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    if destination == "-":
+        click.echo(text, nl=False)
+        return
+    from assay.atomic import write_atomically
+
+    write_atomically(Path(destination), text.encode(), mode=0o640)
+
+
+def console() -> Console:
+    """For people: standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table for people; cells are text, never markup."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = console()
+    if not sys.stdout.isatty():
+        shown.width = 120
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    shown.print(table)
+
+
+class StepListener:
+    """Shows the steps of an assessment: a bar on a terminal, a line a step elsewhere."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._bar: TaskID | None = None
+
+    def began(self, step: Step, number: int, total: int) -> None:
+        """A step begins."""
+        if self._progress is None:
+            click.echo(f"[{number}/{total}] {step.name}", err=True)
+        else:
+            self._bar = self._progress.add_task(f"{number}/{total} {step.name}", total=1.0)
+
+    def progressed(self, share: float) -> None:
+        """The share of the step that is done."""
+        if self._progress is not None and self._bar is not None:
+            self._progress.update(self._bar, completed=share)
+
+    def ended(self, step: Step, *, reused: bool) -> None:
+        """The step is done."""
+        if self._progress is not None and self._bar is not None:
+            words = f"{step.name} (kept from before)" if reused else step.name
+            self._progress.update(self._bar, completed=1.0, description=words)
+        elif reused:
+            click.echo("      kept from before", err=True)
+
+
+@contextmanager
+def listening() -> Iterator[StepListener]:
+    """A listener for the time of some work."""
+    if not sys.stderr.isatty():
+        yield StepListener(None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield StepListener(progress)

@@ -1,0 +1,91 @@
+"""The command line: `assay COMMAND`.
+
+Exit status: 0 done; 1 done, and a `--fail-on` condition is met or a verification is not clean; 2
+wrong arguments or input; 3 could not finish. An error is one message on standard error that says
+what happened, with what, and what to do next; `ASSAY_DEBUG=1` adds the traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+from assay.cli._lazy import LazyGroup
+
+COMMANDS = {
+    "demo": ("assay.cli.demo:demo", "The whole job on real inputs that assay brings along."),
+    "init": ("assay.cli.init:init", "Look at a folder and propose an assay.toml for it."),
+    "assess": ("assay.cli.assess:assess", "Classify, attack, inspect, judge and report."),
+    "data": ("assay.cli.data:data", "Look into data: classify."),
+    "model": ("assay.cli.model:model", "Look into models: attack, robustness."),
+    "check": ("assay.cli.check:check", "List and run the compliance checks."),
+    "threats": ("assay.cli.report:threats", "The threats to each model, as last measured."),
+    "report": ("assay.cli.report:report", "Write a report of the newest assessment again."),
+    "log": ("assay.cli.log:log", "The audit log: append, query, verify."),
+    "store": ("assay.cli.store:store", "The records: migrate."),
+    "plugins": ("assay.cli.plugins:plugins", "Every member of every room, and why one is missing."),
+    "doctor": ("assay.cli.doctor:doctor", "What is wrong with the installation and the workspace."),
+}
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings=_CONTEXT)
+@click.version_option(package_name="assay", message="assay %(version)s")
+def cli() -> None:
+    """Security and compliance for machine learning, by measurement.
+
+    Start with `assay demo`, or `assay init` in your own project.
+    """
+
+
+def run() -> None:
+    """The entry point: carries out a command and exits with its status."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out a command; its exit status. Errors become one message on standard error."""
+    from assay.errors import AssayError
+
+    try:
+        status = cli.main(arguments, prog_name="assay", standalone_mode=False)
+    except click.exceptions.Abort:
+        return _failed("Stopped.", "", 3)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except AssayError as error:
+        return _failed(error.message, error.next_step, error.exit_code)
+    except KeyboardInterrupt:
+        return _failed("Stopped before anything was kept.", "Run it again.", 3)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        return 0
+    except OSError as error:
+        return _os_error(error)
+    except Exception as error:  # noqa: BLE001 - a user gets a sentence, not a traceback
+        what = f"assay itself failed ({type(error).__name__}): this is a bug."
+        return _failed(what, "ASSAY_DEBUG=1 shows where; please report it.", 3)
+    return status if isinstance(status, int) else 0
+
+
+def _os_error(error: OSError) -> int:
+    from pathlib import Path
+
+    from assay.atomic import write_error
+
+    named = write_error(Path(str(error.filename or "a file")), error)
+    return _failed(named.message, named.next_step, named.exit_code)
+
+
+def _failed(message: str, next_step: str, status: int) -> int:
+    if os.environ.get("ASSAY_DEBUG"):
+        traceback.print_exc()
+    click.echo(f"Error: {message}", err=True)
+    if next_step:
+        click.echo(f"  {next_step}", err=True)
+    return status

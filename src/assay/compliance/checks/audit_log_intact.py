@@ -1,0 +1,59 @@
+"""CHK-AUDIT-INTEGRITY: the audit log verifies.
+
+**Why it matters.** Every other finding cites evidence that this log keeps. If entries can be changed
+without a trace, none of them can be relied on (GDPR Art. 5(2), 45 CFR 164.312(b) and (c)(1)).
+
+**Passes** when every entry has its hash, every checkpoint is signed and has the root of the entries,
+everything that is cited is kept, and no numbers are missing. **Fails** with the first fault's place
+otherwise, or when there is no checkpoint. Unknown when the log cannot be read.
+
+**How to fix.** Restore the log from a backup whose checkpoint verifies, keep the damaged copy as
+evidence, and find out who could write to it. A damaged index alone is rebuilt without loss.
+
+What it does not show: that somebody with the key rewrote all of it. Keep a checkpoint elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assay.compliance.interface import Verdict
+from assay.compliance.readers.own_log import KIND
+from assay.vocabulary import Location, Observation, Status, TargetKind
+
+
+class AuditLogIntact:
+    """Judges the log's verification."""
+
+    id = "CHK-AUDIT-INTEGRITY"
+    looks_at = TargetKind.SYSTEM
+    kinds = (KIND,)
+    remediation = (
+        "Run `assay log verify`, keep a copy of the damaged log, restore one that verifies, and find "
+        "out who could write to the workspace."
+    )
+
+    def judge(self, observations: Sequence[Observation]) -> Verdict:
+        """The newest verification decides."""
+        facts = observations[-1].facts
+        size = facts["size"]
+        faults = facts["faults"]
+        assert isinstance(faults, list)  # noqa: S101 - as the reader writes it
+        if faults:
+            first = faults[0]
+            return Verdict(
+                Status.FAIL,
+                f"The log does not verify: {first['place']} {first['what']}"
+                f" ({facts['faults_total']} faults in all).",
+                tuple(Location(str(f["place"]), str(f["what"])) for f in faults),
+            )
+        if not facts["newest_checkpoint_size"]:
+            return Verdict(Status.FAIL, f"The log has {size} entries but no signed checkpoint.")
+        return Verdict(
+            Status.PASS,
+            f"All {size} entries, {facts['checkpoints']} signed checkpoints and {facts['cited']} cited"
+            " pieces of evidence were recomputed and agree. No outside witness holds a checkpoint yet.",
+        )
+
+
+MEMBER = AuditLogIntact()

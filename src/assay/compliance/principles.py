@@ -1,0 +1,95 @@
+"""The principles: what level data have, and whether the controls of that level are really there.
+
+The policy of each level is `law/handling.yaml`. A required control is in place when a check measured
+it: encryption by CHK-ENC-REST, access by CHK-FILE-ACCESS, audit by CHK-AUDIT-INTEGRITY, retention by
+CHK-RETENTION. An empty set of validations is "not assessed", never "all fine".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from assay.law.catalogues import LevelPolicy, level_named, level_policies
+from assay.vocabulary import ControlValidation, Facts, Finding, SecurityLevel, Status, TargetKind
+
+_CHECK_OF = {
+    "encryption": "CHK-ENC-REST",
+    "access": "CHK-FILE-ACCESS",
+    "audit": "CHK-AUDIT-INTEGRITY",
+    "retention": "CHK-RETENTION",
+}
+
+
+def effective_level(declared: str | None, label: Facts | None) -> SecurityLevel | None:
+    """The level that holds for a dataset, None when nobody declared one and nobody looked.
+
+    The higher of what is declared and what was found. PUBLIC only by declaration, and only where the
+    scan found nothing sensitive.
+
+    Raises:
+        BadInput: an unknown level is declared.
+    """
+    said = None if declared is None else level_named(declared)
+    if label is None:
+        return said
+    found = found_level(label)
+    if said is SecurityLevel.PUBLIC and found is SecurityLevel.INTERNAL:
+        return SecurityLevel.PUBLIC
+    return max(found, said or SecurityLevel.PUBLIC)
+
+
+def found_level(label: Facts) -> SecurityLevel:
+    """The highest level of any column in the facts of a classification."""
+    columns = label.get("columns", {})
+    if not isinstance(columns, Mapping):
+        return SecurityLevel.INTERNAL
+    levels = [level_named(str(c["level"])) for c in columns.values() if isinstance(c, Mapping)]
+    return max(levels, default=SecurityLevel.INTERNAL)
+
+
+def policy_of(level: SecurityLevel | str) -> LevelPolicy:
+    """How data of a level are handled.
+
+    Raises:
+        BadInput: there is no such level.
+    """
+    return level_policies()[level_named(level) if isinstance(level, str) else level]
+
+
+def validate_controls(
+    dataset: str, level: SecurityLevel, findings: Sequence[Finding]
+) -> tuple[ControlValidation, ...]:
+    """For each control that the level requires or not: is it really there?"""
+    policy = policy_of(level)
+    required = {
+        "encryption": policy.encryption_required,
+        "access": level > SecurityLevel.PUBLIC,
+        "audit": policy.audit_required,
+        "retention": True,
+    }
+    return tuple(
+        _validation(dataset, level, control, required[control], findings) for control in _CHECK_OF
+    )
+
+
+def _validation(
+    dataset: str,
+    level: SecurityLevel,
+    control: str,
+    required: bool,
+    findings: Sequence[Finding],
+) -> ControlValidation:
+    check = _CHECK_OF[control]
+    found = next((f for f in findings if f.check == check and _bears_on(f, dataset)), None)
+    if not required:
+        status, because = Status.NOT_APPLICABLE, f"not required of {level.word} data"
+    elif found is None:
+        status, because = Status.NOT_ASSESSED, f"{check} did not run"
+    else:
+        status, because = found.status, found.statement
+    evidence = found.evidence if found else ()
+    return ControlValidation(dataset, level, control, required, status, because, evidence)
+
+
+def _bears_on(finding: Finding, dataset: str) -> bool:
+    return finding.target.kind is TargetKind.SYSTEM or finding.target.name == dataset

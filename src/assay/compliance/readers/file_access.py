@@ -1,0 +1,204 @@
+"""Who can read, write or replace the files of the workspace and of the declared data?
+
+Owner, group, mode and POSIX ACL of every file and folder of the workspace, its keys, the declared
+datasets and models and assay.toml, and of every folder above them up to the root. Links are not
+followed; where one points is reported. Account names stay out of the facts: numbers of users and
+groups and the policy's own numbers are in them.
+
+A POSIX ACL is read from the extended attribute `system.posix_acl_access` (Linux). Where the file
+system keeps no ACL there is none to break the mode bits; other systems' ACLs are not read, which the
+facts say. What the mode bits do not show (mandatory access control, capabilities, network shares
+that map every account to one) is not seen.
+"""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+import stat
+import struct
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from assay.compliance.interface import Scene
+from assay.settings import FILE_NAME, AccessSettings
+from assay.vocabulary import Facts, Json, Method, Observation, Target, TargetKind, not_measured
+
+KIND = "file_access_scan"
+_ACL_ATTRIBUTE = "system.posix_acl_access"
+_ACL_NAMED_USER, _ACL_NAMED_GROUP, _ACL_MASK = 0x02, 0x08, 0x10
+_PATHS_MAX = 20_000
+
+
+class FileAccess:
+    """Reads owners, modes and ACLs."""
+
+    kinds = (KIND,)
+
+    def observe(self, scene: Scene) -> Iterator[Observation]:
+        """One observation of the system."""
+        yield Observation(
+            kind=KIND,
+            source="readers.file_access",
+            source_version=1,
+            method=Method.EXAMINE,
+            target=Target(TargetKind.SYSTEM, scene.settings.organisation.name),
+            facts=_facts(scene),
+            observed_at=scene.now,
+        )
+
+
+def _facts(scene: Scene) -> Facts:
+    access = scene.settings.access
+    if access is None:
+        return not_measured(
+            "no access policy is declared, so nothing says who may read what.",
+            "Add [access] with owners and groups to assay.toml.",
+        )
+    try:
+        policy = _policy(access)
+        roles = _roles(scene)
+        if len(roles) > _PATHS_MAX:
+            return not_measured(
+                f"more than {_PATHS_MAX} files and folders are in the workspace.",
+                "Move what is not assay's out of the workspace folder.",
+            )
+        paths = [_path_facts(scene, path, role, level) for path, (role, level) in roles.items()]
+    except KeyError as error:
+        return not_measured(
+            f"the access policy names an account that this host does not have ({error.args[0]}).",
+            "Correct [access] in assay.toml.",
+        )
+    except OSError as error:
+        return not_measured(
+            f"{error.filename} cannot be examined ({error.strerror}).",
+            "Check that it exists and that this account may look at it.",
+        )
+    return {
+        "running_as_root": os.geteuid() == 0,
+        "acl_read": sys.platform == "linux",
+        "policy": policy,
+        "paths": paths,
+    }
+
+
+def _policy(access: AccessSettings) -> dict[str, Json]:
+    """The accounts of the policy as numbers; an unknown name is a KeyError."""
+    readers = {_uid(name) for name in (*access.owners, *access.readers)}
+    for group in access.groups:
+        readers |= _members(_gid(group))
+    return {
+        "owner_uids": sorted({_uid(name) for name in access.owners}),
+        "reader_uids": sorted(readers),
+        "group_gids": sorted({_gid(name) for name in access.groups}),
+    }
+
+
+def _uid(name: str) -> int:
+    if name == "me":
+        return os.geteuid()
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise KeyError("a user") from None
+
+
+def _gid(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise KeyError("a group") from None
+
+
+def _members(gid: int) -> set[int]:
+    """Every user who is in a group, as a member or by the primary group."""
+    primary = {user.pw_uid for user in pwd.getpwall() if user.pw_gid == gid}
+    try:
+        named = {_uid(name) for name in grp.getgrgid(gid).gr_mem}
+    except KeyError:
+        named = set()
+    return primary | named
+
+
+def _roles(scene: Scene) -> dict[Path, tuple[str, str]]:
+    """Every path to look at, with its role and its level; the strictest role of a path holds."""
+    settings = scene.settings
+    workspace = settings.workspace_folder
+    found: dict[Path, tuple[str, str]] = {}
+    for path in (workspace, *sorted(workspace.rglob("*"))):
+        role = "key" if "keys" in path.relative_to(workspace).parts and path.is_file() else "own"
+        found[path] = (role, "restricted")
+    for name, dataset in settings.datasets.items():
+        level = scene.labels.get(name, {}).get("level") or dataset.level or "internal"
+        found[settings.path(dataset.source)] = ("dataset", str(level))
+        if dataset.key_file:
+            found[settings.path(dataset.key_file)] = ("key", "restricted")
+    for model in settings.models.values():
+        if model.source:
+            found[settings.path(model.source)] = ("model", model.level or "internal")
+    if (file := settings.folder / FILE_NAME).exists():
+        found.setdefault(file, ("settings", "internal"))
+    parents = {parent for path in found for parent in path.parents} - found.keys()
+    return {**found, **dict.fromkeys(sorted(parents), ("parent", ""))}
+
+
+def _path_facts(scene: Scene, path: Path, role: str, level: str) -> Json:
+    seen = path.lstat()
+    acl = [] if stat.S_ISLNK(seen.st_mode) else _acl(path)
+    return {
+        "path": _shown(scene, path),
+        "role": role,
+        "level": level,
+        "kind": _kind(seen.st_mode),
+        "points_to": str(path.readlink()) if stat.S_ISLNK(seen.st_mode) else None,
+        "uid": seen.st_uid,
+        "gid": seen.st_gid,
+        "mode": f"{stat.S_IMODE(seen.st_mode):04o}",
+        "group_uids": sorted(_members(seen.st_gid)),
+        "acl": acl,
+    }
+
+
+def _shown(scene: Scene, path: Path) -> str:
+    """A path within the project as it is from there, another one whole."""
+    try:
+        return str(path.relative_to(scene.settings.folder))
+    except ValueError:
+        return str(path)
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "link"
+    return "folder" if stat.S_ISDIR(mode) else "file"
+
+
+def _acl(path: Path) -> list[Json]:
+    """The named entries of a path's POSIX ACL, each with the permissions that its mask leaves."""
+    if sys.platform != "linux":
+        return []
+    try:
+        raw = os.getxattr(path, _ACL_ATTRIBUTE)
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.EOPNOTSUPP):
+            return []
+        raise
+    entries = list(struct.iter_unpack("<HHI", raw[4:]))
+    mask = next((permissions for tag, permissions, _ in entries if tag == _ACL_MASK), 7)
+    named = {_ACL_NAMED_USER: "user", _ACL_NAMED_GROUP: "group"}
+    return [
+        {
+            "kind": named[tag],
+            "id": number,
+            "permissions": permissions & mask,
+            "uids": sorted(_members(number)) if tag == _ACL_NAMED_GROUP else [number],
+        }
+        for tag, permissions, number in entries
+        if tag in named
+    ]
+
+
+MEMBER = FileAccess()

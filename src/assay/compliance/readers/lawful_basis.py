@@ -1,0 +1,179 @@
+"""Is there a lawful basis for every purpose a dataset is used for?
+
+For each declared purpose: which basis of Art. 6 GDPR and, where the scan found health data or other
+special categories, which condition of Art. 9(2). A basis of consent is measured: every subject of
+the dataset is looked up in the table of consents and must have a grant for this purpose that began
+by now and was not withdrawn. The other bases are only declared here, and the facts say so.
+
+Subjects are matched in memory; counts and row numbers leave, identifiers never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+
+from assay.compliance.datasets import dataset_target, open_dataset
+from assay.compliance.interface import Scene
+from assay.data.interface import Table
+from assay.data.tables import open_table
+from assay.errors import AssayError, BadInput
+from assay.law.catalogues import catalogue
+from assay.settings import ConsentSettings, PurposeSettings
+from assay.vocabulary import Facts, Json, Method, Observation, not_measured
+
+KIND = "lawful_basis_register"
+_FIRST_ROWS = 5
+
+
+class LawfulBasis:
+    """Looks at the purposes of every declared dataset."""
+
+    kinds = (KIND,)
+
+    def observe(self, scene: Scene) -> Iterator[Observation]:
+        """One observation a dataset."""
+        for name in scene.settings.datasets:
+            yield Observation(
+                kind=KIND,
+                source="readers.lawful_basis",
+                source_version=1,
+                method=Method.EXAMINE,
+                target=dataset_target(scene, name),
+                facts=_facts(scene, name),
+                observed_at=scene.now,
+            )
+
+
+def _facts(scene: Scene, name: str) -> Facts:
+    dataset = scene.settings.datasets[name]
+    try:
+        purposes = [
+            _purpose(scene, name, purpose, scene.settings.purposes[purpose])
+            for purpose in dataset.purposes
+        ]
+    except AssayError as error:
+        return not_measured(error.message, error.next_step)
+    return {"purposes": purposes, **_sensitive(scene, name)}
+
+
+def _sensitive(scene: Scene, name: str) -> dict[str, Json]:
+    """How many columns hold personal data and special categories; None when nobody looked."""
+    columns = scene.labels.get(name, {}).get("columns")
+    if not isinstance(columns, Mapping):
+        return {"personal_columns": None, "special_category_columns": None}
+    rows = [column for column in columns.values() if isinstance(column, Mapping)]
+    health = sum(column["category"] == "health_data" for column in rows)
+    special = sum(column["entity"] == "special_category" for column in rows)
+    personal = sum(column["category"] == "personal_identifiable" for column in rows)
+    return {"personal_columns": personal + health, "special_category_columns": health + special}
+
+
+def _purpose(scene: Scene, name: str, purpose: str, settings: PurposeSettings) -> Json:
+    basis = _basis_id(settings.basis)
+    consents = None
+    if basis == "6.1.a" and settings.consent is not None:
+        consents = _consents(scene, name, purpose, settings.consent)
+    return {
+        "purpose": purpose,
+        "basis": basis,
+        "declared": settings.basis,
+        "condition": _condition_id(settings.special_category_condition),
+        "consents": consents,
+    }
+
+
+def _basis_id(declared: str) -> str | None:
+    """The article of a basis given by article or by name; None if it is no basis at all."""
+    rows = catalogue("gdpr")["lawful_bases"]
+    return next((r["id"] for r in rows if declared in (r["id"], r["name"])), None)
+
+
+def _condition_id(declared: str) -> str | None:
+    rows = catalogue("gdpr")["special_category_conditions"]
+    return next((r["id"] for r in rows if declared in (r["id"], r["name"])), None)
+
+
+def _consents(scene: Scene, name: str, purpose: str, settings: ConsentSettings) -> Json:
+    subject_column = scene.settings.datasets[name].subject_column
+    if not subject_column:
+        raise BadInput(
+            f"the dataset {name!r} has no subject_column, so nobody's consent can be looked up.",
+            next_step=f"Name the column that says whose row it is in [datasets.{name}].",
+        )
+    ledger = open_table(scene.settings.path(settings.source))
+    live, withdrawn, rows = _grants(ledger, purpose, settings, scene.now)
+    table = open_dataset(scene, name)
+    subjects: set[str] = set()
+    first: list[Json] = []
+    row = uncovered = 0
+    for batch in table.batches((_column(table, subject_column, name),)):
+        for value in batch.column(0).to_pylist():
+            subjects.add(str(value))
+            if str(value) not in live:
+                uncovered += 1
+                if len(first) < _FIRST_ROWS:
+                    first.append(row)
+            row += 1
+    return {
+        "ledger_rows": rows,
+        "subjects": len(subjects),
+        "with_live_grant": len(subjects & live),
+        "withdrawn": len(subjects & (withdrawn - live)),
+        "never_granted": len(subjects - live - withdrawn),
+        "rows_without_grant": uncovered,
+        "first_rows": first,
+    }
+
+
+def _grants(
+    ledger: Table, purpose: str, settings: ConsentSettings, now: datetime
+) -> tuple[set[str], set[str], int]:
+    """Subjects with a live grant for the purpose, subjects who withdrew one, and rows read."""
+    names = (
+        settings.subject_column,
+        settings.purpose_column,
+        settings.granted_column,
+        settings.withdrawn_column,
+    )
+    columns = tuple(_column(ledger, name, settings.source) for name in names)
+    live: set[str] = set()
+    withdrawn: set[str] = set()
+    rows = 0
+    for batch in ledger.batches(columns):
+        for record in batch.to_pylist():
+            rows += 1
+            if record[settings.purpose_column] != purpose:
+                continue
+            subject = str(record[settings.subject_column])
+            granted = _instant(record[settings.granted_column])
+            ended = _instant(record[settings.withdrawn_column])
+            if granted is None or granted > now:
+                continue
+            (withdrawn if ended is not None and ended <= now else live).add(subject)
+    return live, withdrawn, rows
+
+
+def _column(table: Table, wanted: str, where: str) -> str:
+    if wanted not in table.schema.names:
+        raise BadInput(
+            f"{where} has no column {wanted!r}.", next_step="Correct its name in assay.toml."
+        )
+    return wanted
+
+
+def _instant(value: object) -> datetime | None:
+    """An instant or a date (its first second, UTC); None for nothing or for what is neither."""
+    if isinstance(value, datetime):
+        moment = value
+    elif isinstance(value, date):
+        moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    else:
+        try:
+            moment = datetime.fromisoformat(str(value).strip())
+        except ValueError:
+            return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+MEMBER = LawfulBasis()

@@ -1,0 +1,178 @@
+"""Opens the models that assay.toml names, and plans what to try on them and at what cost.
+
+Everything heavy is imported here where it is used, so that an installation without the libraries of
+the models room says so instead of failing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assay import plugins
+from assay.canonical import file_digest
+from assay.errors import AssayError, BadInput, MissingExtra
+from assay.models.interface import InputDomain, InputKind, Model, ModelDescription
+from assay.settings import ModelSettings, Settings
+from assay.step import Moment, Seen, Step, not_seen, step_key
+from assay.vocabulary import Depth, Target, TargetKind
+
+if TYPE_CHECKING:
+    from assay.models.test_data import TestData
+
+EXAMPLES = {Depth.QUICK: 256, Depth.STANDARD: 1_000, Depth.FULL: 1_000_000_000}
+"""How many test examples of a model a depth attacks at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A model that is open, with the examples to try it on."""
+
+    name: str
+    settings: ModelSettings
+    model: Model
+    data: TestData
+    folder: Path
+
+    @property
+    def declared_epsilon(self) -> float:
+        declared = self.settings.declared_epsilon
+        return max(self.settings.epsilons) if declared is None else declared
+
+
+def open_trial(base: Settings, name: str, settings: ModelSettings) -> Trial | Step:
+    """The open model; a step that says why it is not measured where it cannot be."""
+    target = Target(TargetKind.MODEL, name)
+    if not settings.test_data:
+        reason = BadInput(
+            "no test data are declared.", next_step=f"Add test_data to [models.{name}]."
+        )
+        return _unmeasured_model(name, target, reason)
+    try:
+        from assay.models import test_data
+        from assay.models.domain import domain_from_rows
+        from assay.models.loading import open_model
+
+        data = test_data.load(settings.test_data, label=settings.label, folder=base.folder)
+        domain = _declared_domain(settings) or domain_from_rows(data.x, data.features)
+        model = open_model(_description(base, name, settings, domain))
+        test_data.check_fit(data, model)
+    except MissingExtra as error:
+        return _unmeasured_model(name, target, error)
+    except ImportError as error:
+        missing = MissingExtra("Testing models", extra="ml", library=str(error.name))
+        return _unmeasured_model(name, target, missing)
+    return Trial(name, settings, model, data, base.folder)
+
+
+def _unmeasured_model(name: str, target: Target, error: AssayError) -> Step:
+    def look(moment: Moment) -> Seen:
+        return not_seen("robustness_run", "models", target, moment, error)
+
+    return Step(f"{name}: robustness", target, None, 0.0, look)
+
+
+def _declared_domain(settings: ModelSettings) -> InputDomain | None:
+    """The domain that assay.toml declares; None where it is to be taken from the rows."""
+    if settings.bounds is None and settings.input == "tabular":
+        return None
+    lower, upper = settings.bounds or (0.0, 1.0)
+    return InputDomain(InputKind(settings.input), (lower,), (upper,))
+
+
+def _description(
+    base: Settings, name: str, settings: ModelSettings, domain: InputDomain
+) -> ModelDescription:
+    return ModelDescription(
+        name=name,
+        source=base.path(settings.source) if settings.source else None,
+        factory=settings.factory,
+        library=settings.library,
+        domain=domain,
+        python_path=base.folder,
+    )
+
+
+def examinations(trial: Trial, depth: Depth, seed: int) -> Iterator[Step]:
+    from assay.models.examination import members_for
+    from assay.models.test_data import sample
+
+    data = sample(trial.data, EXAMPLES[depth], seed)
+    seconds = costs(trial, depth, seed)
+    for member in members_for(trial.model, depth):
+        yield _examination(trial, member, data, depth, seed, seconds[member.name])
+
+
+def _examination(
+    trial: Trial,
+    member: plugins.Member,
+    data: TestData,
+    depth: Depth,
+    seed: int,
+    seconds: float,
+) -> Step:
+    settings = trial.settings
+
+    def look(moment: Moment) -> Seen:
+        from assay.models.examination import examine
+
+        observation, exhibits = examine(
+            trial.model,
+            data,
+            member,
+            depth=depth,
+            epsilons=settings.epsilons,
+            declared_epsilon=trial.declared_epsilon,
+            seed=seed,
+            now=moment.now,
+            show_examples=settings.show_examples,
+            progress=moment.progress,
+        )
+        return Seen((observation,), exhibits)
+
+    target = trial.model.target
+    epsilons = [*settings.epsilons, trial.declared_epsilon]
+    bounds = [trial.model.domain.lower, trial.model.domain.upper]
+    key = step_key(
+        f"examine {member.origin} {member.name} {settings.show_examples}",
+        target.digest,
+        [target.name, settings.factory, _factory_digest(trial), data.digest, settings.norm],
+        {"epsilons": epsilons, "bounds": bounds, "depth": depth.value, "seed": seed},
+    )
+    return Step(f"{trial.name}: {member.name}", target, key, seconds, look)
+
+
+def _factory_digest(trial: Trial) -> str:
+    """The digest of the code that a factory comes from, so that changed code is tried again."""
+    if not trial.settings.factory:
+        return ""
+    from assay.models.imports import named, source_file
+
+    return file_digest(source_file(named(trial.settings.factory, trial.folder)))
+
+
+def costs(trial: Trial, depth: Depth, seed: int) -> Mapping[str, float]:
+    from assay.models.estimate import estimate_seconds
+    from assay.models.examination import members_for
+    from assay.models.test_data import sample
+
+    data = sample(trial.data, EXAMPLES[depth], seed)
+    members = members_for(trial.model, depth)
+    epsilons = sorted({*trial.settings.epsilons, trial.declared_epsilon})
+    return estimate_seconds(trial.model, data, members, depth, epsilons)
+
+
+def left_out(trial: Trial, depth: Depth) -> Iterator[str]:
+    examples = len(trial.data.y)
+    if examples > EXAMPLES[depth]:
+        yield (
+            f"{trial.name}: {EXAMPLES[depth]} of {examples} test examples were tried at depth "
+            f"{depth.value}; the rest are UNMEASURED."
+        )
+    if depth is not Depth.FULL:
+        yield (
+            f"{trial.name}: attacks ran with the budget of depth {depth.value}; what more steps, "
+            "restarts and queries would break is UNMEASURED."
+        )
