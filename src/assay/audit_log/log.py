@@ -135,6 +135,11 @@ class SqliteLogReader:
         row = self._row("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1")
         return None if row is None else open_checkpoint(str(row[0]), self.verifier)
 
+    def checkpoint_covering(self, index: int) -> Checkpoint | None:
+        """The oldest checkpoint that covers an entry, its signature checked; None if none does."""
+        row = self._row("SELECT note FROM checkpoint WHERE size > ? ORDER BY size LIMIT 1", index)
+        return None if row is None else open_checkpoint(str(row[0]), self.verifier)
+
     def _row(self, sql: str, *values: Any) -> Any:
         try:
             return self._db.execute(sql, values).fetchone()
@@ -229,7 +234,7 @@ class AuditLog(SqliteLogReader):
     def _publish(self) -> None:
         row = self._row("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1")
         if row is not None:
-            write_atomically(self.folder / PUBLISHED_CHECKPOINT, str(row[0]).encode(), mode=0o644)
+            write_atomically(self.folder / PUBLISHED_CHECKPOINT, str(row[0]).encode(), mode=0o640)
 
     def _tree(self) -> CompactRange:
         size, blob = self._row("SELECT size, subtrees FROM head")

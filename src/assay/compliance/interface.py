@@ -15,7 +15,16 @@ from typing import Protocol
 
 from assay.law.catalogues import CheckSpec
 from assay.settings import Settings
-from assay.vocabulary import Evidence, Facts, Location, Observation, Proportion, Status, TargetKind
+from assay.vocabulary import (
+    Evidence,
+    Facts,
+    Location,
+    Observation,
+    Proportion,
+    Status,
+    Target,
+    TargetKind,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +102,5 @@ class Threat(Protocol):
     """Its id in `law/threats.yaml`."""
     measured_by: str
 
-    def likelihood(self, evidence: Sequence[Evidence]) -> Proportion | None:
+    def likelihood(self, model: Target, evidence: Sequence[Evidence]) -> Proportion | None:
         """Share of attempts at the declared budget that succeeded; None where nothing measured."""

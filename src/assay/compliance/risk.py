@@ -41,7 +41,7 @@ def _risk(
     measure: Threat | None,
 ) -> Risk:
     mine = [e for e in evidence if e.observation.target.name == model.name]
-    likelihood = None if measure is None else measure.likelihood(mine)
+    likelihood = None if measure is None else measure.likelihood(model, mine)
     cited = tuple(e.digest for e in mine if e.observation.kind in row["measure"]["evidence"])
     titles = {m["id"]: m["title"] for m in catalogue("threats")["mitigations"]}
     return Risk(

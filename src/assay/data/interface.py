@@ -12,6 +12,9 @@ from assay.vocabulary import Category, SecurityLevel
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Progress = Callable[[int], None]
+"""Told how many rows of a table are done."""
+
 
 class Table(Protocol):
     """An open table: named columns, read batch by batch, as often as asked."""
@@ -24,6 +27,10 @@ class Table(Protocol):
     def schema(self) -> pa.Schema:
         """Column names (duplicates told apart as ` (2)`, empty ones `column_7`) and types."""
 
+    @property
+    def row_count(self) -> int | None:
+        """How many rows, or None where only reading them tells."""
+
     def batches(self, columns: tuple[str, ...] | None = None) -> Iterator[pa.RecordBatch]:
         """Every row once, in order; all columns, or those named.
 
@@ -35,8 +42,9 @@ class Table(Protocol):
 class Source(Protocol):
     """Reads one kind of file."""
 
-    suffixes: tuple[str, ...]
-    """File name endings in lower case, with the dot."""
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """File name endings in lower case, with the dot."""
 
     def open(self, path: Path, *, key: bytes | None = None) -> Table:
         """The table in a file; `key` opens an encrypted one.
@@ -51,28 +59,62 @@ class Source(Protocol):
 class Detector:
     """Finds one type of sensitive data. Category and level come from `law/handling.yaml`.
 
-    A value counts when a pattern (RE2 syntax, no look-around) matches and `validate` accepts the
-    matched text. `whole` patterns must match the stripped value from end to end; others may match
-    inside text. `headers` are phrases of whole lower-case words as a header splits into (camelCase,
-    snake_case, punctuation); every word of the phrase must be in the header, side by side.
+    Patterns are RE2 (no look-around) that Python's `re` reads alike: ASCII `\\d` and `\\w`, flags
+    scoped as `(?i:...)`. `patterns` must match the stripped value from end to end; `in_text` is
+    searched inside longer values, between word boundaries that the scan adds. A value is *shaped*
+    when a pattern matches and *sound* when `validate` accepts the matched text too.
 
-    A type without patterns, or without `content_alone`, cannot be told from content (a salary is
-    just a number): its header must fit too.
+    Headers are phrases of whole words, every word in the header and side by side (`headers.py`).
+    Without `content_alone` a type cannot be told from content (a salary is just a number): the
+    scan looks for it only where the header fits.
     """
 
     entity: str
+    noun: str
+    """What its values are called in an explanation, in plural: `e-mail addresses`."""
     headers: tuple[str, ...] = ()
+    exact_headers: tuple[str, ...] = ()
+    """Phrases that are too general inside a longer header: `name`, `age`, `ip`."""
+    not_beside: frozenset[str] = frozenset()
+    """Header words beside which a phrase means something else: `amount` beside `mg`."""
     patterns: tuple[str, ...] = ()
-    whole: bool = True
+    weak_patterns: tuple[str, ...] = ()
+    """Forms of the whole value that only a fitting header makes plausible: nine bare digits."""
+    in_text: tuple[str, ...] = ()
+    """Forms so precise that one find in a million rows counts."""
+    needs: str = ""
+    """A string without which no pattern can match; makes the scan faster, changes no result."""
+    min_digits: int = 0
+    """How many ASCII digits every match holds at least; as `needs`."""
     validate: Callable[[str], bool] | None = None
     words: frozenset[str] = frozenset()
-    """Lower-case words of which a value must hold at least one (a gazetteer)."""
+    """Lower-case words of which a value must hold one, unless its header fits (a gazetteer)."""
     content_alone: bool = False
     """True when matched and validated content convinces without a fitting header."""
+    content_share: float = 0.8
+    """With `content_alone`: the share of sound values from which a column is of this type."""
     number_range: tuple[float, float] | None = None
     """For numeric columns under a fitting header: the values that are plausible, both included."""
+    numbers_alone: bool = False
+    """True when numbers that `validate` accepts convince without a fitting header."""
+    integer_width: int = 0
+    """Digits of the text form of an integer, whose leading zeros a numeric column has lost."""
+    dates: bool = False
+    """True when date and timestamp columns can be of this type; they are read as ISO 8601."""
     examples: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What a person decided about a column, and why; it replaces the entity, the level or both.
+
+    `entity` is an entity of `law/handling.yaml`, or `none`.
+    """
+
+    because: str
+    entity: str | None = None
+    level: SecurityLevel | None = None
 
 
 @dataclass(frozen=True, slots=True)

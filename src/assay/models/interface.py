@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 from assay.vocabulary import Depth, Json, Target
 
@@ -73,12 +73,8 @@ class Model(Protocol):
     def domain(self) -> InputDomain:
         """Where its examples live."""
 
-    @property
-    def classes(self) -> int:
-        """How many classes it tells apart, at least two."""
-
     def predict(self, batch: Floats) -> Floats:
-        """Scores (n, classes), higher is likelier; the label is the argmax.
+        """Scores (n, classes), higher is likelier; the label is the argmax, classes at least two.
 
         Raises:
             BadTestData: the batch has the wrong shape, or a score is not finite.
@@ -93,11 +89,17 @@ class GradientModel(Model, Protocol):
         """The module, in evaluation mode, its parameters frozen; input as in `predict`."""
 
 
+def gives_gradients(model: Model) -> TypeGuard[GradientModel]:
+    """True for a model whose network can be differentiated."""
+    return hasattr(model, "network")
+
+
 class Library(Protocol):
     """Opens the models of one library."""
 
-    suffixes: tuple[str, ...]
-    """File name endings in lower case that are surely this library's."""
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """File name endings in lower case, with the dot, that are surely this library's."""
 
     def open(self, description: ModelDescription) -> Model:
         """The model, ready to predict.
@@ -118,8 +120,10 @@ class Needs(StrEnum):
 class AttackResult:
     """Per example: the best example found, and what finding it cost.
 
-    `broken` is True where the adversarial example is misclassified; an example that the model got
-    wrong to begin with is broken at no cost. `distance` is in units of the domain.
+    `broken` is True where the adversarial example is misclassified. An example that the model got
+    wrong to begin with is broken as it is; the one forward that shows it is all it costs.
+    `distance` is in units of the domain. `gradients` counts forward and backward passes, `forwards`
+    those without a backward pass.
     """
 
     adversarial: Floats
@@ -129,31 +133,53 @@ class AttackResult:
     gradients: npt.NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be asked of a model for one example; `gradients` and `forwards` as in a result."""
+
+    forwards: int
+    gradients: int
+
+
 class Attack(Protocol):
     """An attack with its parameters; `run` is repeatable with the same generator state.
 
     Every adversarial example stays inside the domain and inside epsilon to the last bit.
     """
 
-    norm: str
-    needs: Needs
-
     @property
     def parameters(self) -> Mapping[str, Json]:
         """Everything that `run` depends on beside model, examples and generator."""
 
+    @property
+    def limit(self) -> Budget:
+        """The most that `run` asks of the model for any example."""
+
     def run(
         self, model: Model, x: Floats, y: Labels, *, rng: np.random.Generator, progress: Progress
     ) -> AttackResult:
-        """Try to make each example misclassified."""
+        """Try to make each example misclassified.
+
+        Raises:
+            BadTestData: examples or labels have a wrong type or shape, or lie outside the domain.
+            BadInput: the attack needs gradients and the model gives none.
+        """
 
 
 class AttackMember(Protocol):
     """What an attack's file binds as MEMBER."""
 
-    norm: str
-    needs: Needs
-    inputs: frozenset[InputKind]
+    @property
+    def norm(self) -> str:
+        """The norm that bounds its changes, `linf` for instance."""
+
+    @property
+    def needs(self) -> Needs:
+        """What it asks of a model."""
+
+    @property
+    def inputs(self) -> frozenset[InputKind]:
+        """What it can attack."""
 
     def at(self, depth: Depth, epsilon: float) -> Attack | None:
         """The attack as an assessment of this depth runs it; None where it does not."""
@@ -168,7 +194,7 @@ class CorruptionMember:
 
     unit: str
     inputs: frozenset[InputKind]
-    apply: Callable[[Any, float, Any], Any]
+    apply: Callable[[Floats, float, np.random.Generator], Floats]
     amounts: Mapping[Depth, tuple[float, ...]]
     declared: Mapping[InputKind, float] = field(default_factory=dict)
     """The amount that counts towards the worst case."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from assay.intervals import wilson
 from assay.models.robustness import attack_outcome
-from assay.vocabulary import Evidence, Proportion
+from assay.vocabulary import Evidence, Proportion, Target
 
 
 class Evasion:
@@ -22,9 +22,9 @@ class Evasion:
         "every attack that fits the model, at the declared epsilon, per example worst case"
     )
 
-    def likelihood(self, evidence: Sequence[Evidence]) -> Proportion | None:
+    def likelihood(self, model: Target, evidence: Sequence[Evidence]) -> Proportion | None:
         """Broken over correctly classified examples; None where no attack ran."""
-        outcome = attack_outcome(evidence)
+        outcome = attack_outcome(model, evidence)
         return None if outcome is None else wilson(outcome.broken, outcome.correct)
 
 

@@ -1,0 +1,33 @@
+"""`assay demo`: the whole job on real inputs that assay brings along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), default=Path("assay-demo"))
+@click.option(
+    "--depth", type=click.Choice(["quick", "standard", "full"]), default="quick", show_default=True
+)
+def demo(folder: Path, depth: str) -> int:
+    """Make a clinic with two models and a patient table in FOLDER, and assess it.
+
+    Nothing is downloaded. The people are generated and labelled so; the measurements, the digits,
+    the models and everything that is found are real. A second run uses what the first kept.
+    """
+    from assay.cli.assess import carry_out
+    from assay.errors import MissingExtra
+
+    try:
+        from assay.demo.workspace import make_workspace
+
+        made = make_workspace(folder, lambda what: click.echo(f"Making {what}", err=True))
+    except ImportError as error:
+        library = str(error.name).partition(".")[0]
+        raise MissingExtra("The demo", extra="demo", library=library) from error
+    if not made:
+        click.echo(f"{folder} is there from before.", err=True)
+    return carry_out(folder, depth=depth)

@@ -1,0 +1,107 @@
+"""Models of scikit-learn, saved with skops.
+
+A skops file lists the types it is made of; only those that skops knows to be harmless are built,
+and a file with any other is refused with their names. Scores are `predict_proba`, or
+`decision_function` where there is none; of two classes, its one column is the logit of the second.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assay import canonical
+from assay.errors import BadInput, BadTestData, UnreadableFile, UnsafeFile
+from assay.vocabulary import Target, TargetKind
+
+if TYPE_CHECKING:
+    from assay.models.interface import Floats, InputDomain, ModelDescription
+
+REQUIRES = ("numpy", "sklearn", "skops")
+EXTRA = "ml"
+
+_TYPES_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SklearnModel:
+    """A fitted classifier; its classes are numbered as in `classes_`."""
+
+    target: Target
+    domain: InputDomain
+    classifier: Any
+
+    def predict(self, batch: Floats) -> Floats:
+        """See `Model`."""
+        from assay.models.scores import checked_scores
+
+        with warnings.catch_warnings():
+            # A model that was fitted on a data frame warns when it gets an array; the columns are
+            # the same and in the same order.
+            warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+            try:
+                scores = self._scores(batch)
+            except ValueError as error:
+                raise BadTestData(
+                    f"{self.target.name} refuses a batch of shape {batch.shape} ({error}).",
+                    next_step="Give the features that the model was fitted on, in that order.",
+                ) from error
+        return checked_scores(scores, len(batch))
+
+    def _scores(self, batch: Floats) -> Any:
+        import numpy as np
+
+        if hasattr(self.classifier, "predict_proba"):
+            return self.classifier.predict_proba(batch)
+        decision = self.classifier.decision_function(batch)
+        return decision if decision.ndim == 2 else np.stack([-decision, decision], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Library:
+    suffixes: tuple[str, ...] = (".skops",)
+
+    def open(self, description: ModelDescription) -> SklearnModel:
+        """See `Library`."""
+        if description.source is None:
+            raise BadInput(
+                f"The model {description.name} names no file.",
+                next_step="Give source a .skops file; skops.io.dump(model, file) writes one.",
+            )
+        classifier = _read(description.source)
+        if not (hasattr(classifier, "predict_proba") or hasattr(classifier, "decision_function")):
+            raise BadInput(
+                f"{description.source} holds a {type(classifier).__name__}, which gives no class "
+                "scores.",
+                next_step="Save a classifier with predict_proba or decision_function.",
+            )
+        digest = canonical.file_digest(description.source)
+        target = Target(TargetKind.MODEL, description.name, digest)
+        return SklearnModel(target, description.domain, classifier)
+
+
+MEMBER = _Library()
+
+
+def _read(path: Path) -> Any:
+    from skops import io
+
+    try:
+        untrusted = io.get_untrusted_types(file=path)
+        if untrusted:
+            more = len(untrusted) - _TYPES_SHOWN
+            raise UnsafeFile(
+                f"{path} is made of types that are not known to be harmless: "
+                f"{', '.join(untrusted[:_TYPES_SHOWN])}{f' and {more} more' if more > 0 else ''}.",
+                next_step="Save a model of scikit-learn's own parts, or call it from a function of "
+                "your own with library = 'function'.",
+            )
+        return io.load(path, trusted=[])
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError) as error:
+        raise UnreadableFile(
+            f"{path} is not a skops file of this scikit-learn ({type(error).__name__}: {error}).",
+            next_step="Save it again with skops.io.dump.",
+        ) from error
