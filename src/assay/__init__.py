@@ -1,0 +1,103 @@
+"""assay: security and compliance for machine learning, by measurement.
+
+    assay.assess("project/")                 the whole job: classify, attack, inspect, judge
+    assay.classify("patients.parquet")       what every column holds, from all rows
+    assay.robustness("project/")             accuracy under every attack and corruption that fits
+    assay.validate_controls("patients", ...) are the controls that the data's level requires there?
+    assay.open_log, assay.verify_log         the tamper-evident log that keeps all evidence
+
+Values are frozen and show themselves in notebooks. Errors are `assay.AssayError` and its children
+(`assay.errors`). The words are in `assay.vocabulary`. Nothing is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from assay.api import (
+        assess,
+        classify,
+        open_log,
+        robustness,
+        validate_controls,
+        verify_log,
+    )
+    from assay.errors import AssayError, BadInput, CouldNotFinish
+    from assay.settings import Settings, read_settings
+    from assay.vocabulary import (
+        Assessment,
+        Basis,
+        Evidence,
+        Finding,
+        Observation,
+        Posture,
+        Robustness,
+        SecurityLevel,
+        Severity,
+        Status,
+        Target,
+    )
+
+_PLACES = {
+    "assay.api": (
+        "assess",
+        "classify",
+        "open_log",
+        "robustness",
+        "validate_controls",
+        "verify_log",
+    ),
+    "assay.errors": ("AssayError", "BadInput", "CouldNotFinish"),
+    "assay.settings": ("Settings", "read_settings"),
+    "assay.vocabulary": (
+        "Assessment",
+        "Basis",
+        "Evidence",
+        "Finding",
+        "Observation",
+        "Posture",
+        "Robustness",
+        "SecurityLevel",
+        "Severity",
+        "Status",
+        "Target",
+    ),
+}
+
+__all__ = [
+    "AssayError",
+    "Assessment",
+    "BadInput",
+    "Basis",
+    "CouldNotFinish",
+    "Evidence",
+    "Finding",
+    "Observation",
+    "Posture",
+    "Robustness",
+    "SecurityLevel",
+    "Settings",
+    "Severity",
+    "Status",
+    "Target",
+    "assess",
+    "classify",
+    "open_log",
+    "read_settings",
+    "robustness",
+    "validate_controls",
+    "verify_log",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for place, names in _PLACES.items():
+        if name in names:
+            return getattr(import_module(place), name)
+    raise AttributeError(f"module 'assay' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

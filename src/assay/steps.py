@@ -13,13 +13,15 @@ for that as observations too (`lenient`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from assay import plugins
 from assay.compliance.datasets import dataset_key, dataset_target, open_dataset
 from assay.compliance.interface import Reader, Scene
+from assay.compliance.judge import DECLARATION
 from assay.data.classify import classify_table
 from assay.data.interface import Override
 from assay.data.observe import observe_classification
@@ -33,6 +35,14 @@ from assay.vocabulary import Depth, Facts, Target, TargetKind
 
 _CLASSIFY_BYTES_PER_SECOND = 2_000_000
 _READER_SECONDS = 0.2
+
+
+class Room(Enum):
+    """What an assessment can look at."""
+
+    DATA = "data"
+    MODELS = "models"
+    INSPECTIONS = "inspections"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +60,18 @@ class Plan:
 
 
 def plan(
-    parts: Parts, *, depth: Depth, seed: int, with_models: bool = True, lenient: bool = False
+    parts: Parts,
+    *,
+    depth: Depth,
+    seed: int,
+    rooms: frozenset[Room] = frozenset(Room),
+    models: Sequence[str] | None = None,
+    lenient: bool = False,
 ) -> Plan:
     """The steps of an assessment of everything that assay.toml names.
+
+    `rooms` limits what is looked at, `models` which models are tried. The declarations are always
+    read: they say what there is.
 
     Raises:
         BadInput: a dataset, a model or its test data cannot be used; not when `lenient`.
@@ -60,20 +79,22 @@ def plan(
     steps: list[Step] = []
     unmeasured: list[str] = []
     deeper = {d: 0.0 for d in Depth if _rank(d) > _rank(depth)}
-    for name, dataset in parts.settings.datasets.items():
-        steps.append(_classification(parts, name, dataset, lenient=lenient))
-    if with_models:
-        for name, settings in parts.settings.models.items():
-            trial = open_trial(parts.settings, name, settings)
-            if isinstance(trial, Step):
-                steps.append(trial)
-                unmeasured.append(f"{name}: robustness was not measured.")
-                continue
-            steps += examinations(trial, depth, seed)
-            unmeasured += left_out(trial, depth)
-            for other in deeper:
-                deeper[other] += sum(costs(trial, other, seed).values())
-    steps += _readers(parts)
+    if Room.DATA in rooms:
+        for name, dataset in parts.settings.datasets.items():
+            steps.append(_classification(parts, name, dataset, lenient=lenient))
+    for name, settings in parts.settings.models.items() if Room.MODELS in rooms else ():
+        if models is not None and name not in models:
+            continue
+        trial = open_trial(parts.settings, name, settings)
+        if isinstance(trial, Step):
+            steps.append(trial)
+            unmeasured.append(f"{name}: robustness was not measured.")
+            continue
+        steps += examinations(trial, depth, seed)
+        unmeasured += left_out(trial, depth)
+        for other in deeper:
+            deeper[other] += sum(costs(trial, other, seed).values())
+    steps += _readers(parts, rooms)
     return Plan(tuple(steps), tuple(unmeasured), deeper)
 
 
@@ -118,13 +139,13 @@ def _override(said: ColumnSettings) -> Override:
     return Override(said.because, said.entity, level)
 
 
-def _readers(parts: Parts) -> Iterator[Step]:
+def _readers(parts: Parts, rooms: frozenset[Room]) -> Iterator[Step]:
     for member in plugins.available("readers"):
         reader: Reader = member.use()
-        target = Target(TargetKind.SYSTEM, parts.settings.organisation.name)
-        yield Step(
-            f"inspect: {member.name}", target, None, _READER_SECONDS, _reading(parts, reader)
-        )
+        if Room.INSPECTIONS in rooms or DECLARATION in reader.kinds:
+            target = Target(TargetKind.SYSTEM, parts.settings.organisation.name)
+            look = _reading(parts, reader)
+            yield Step(f"inspect: {member.name}", target, None, _READER_SECONDS, look)
 
 
 def _reading(parts: Parts, reader: Reader) -> Callable[[Moment], Seen]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from html import escape
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Facts = Mapping[str, Json]
@@ -206,6 +207,11 @@ class Proportion:
         """The point value; 0/0 has none and raises ZeroDivisionError."""
         return self.successes / self.trials
 
+    def __str__(self) -> str:
+        if not self.trials:
+            return "0 of 0"
+        return f"{100 * self.share:.1f} % [{100 * self.low:.1f}, {100 * self.high:.1f}]"
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -334,6 +340,17 @@ class Robustness:
     worst_case_epsilon: float | None
     curves: tuple[Curve, ...]
 
+    def _repr_html_(self) -> str:
+        rows = [("clean", "", str(self.clean))]
+        for curve in self.curves:
+            rows += [
+                (curve.member, f"{p.amount:g} {curve.unit}", str(p.robust)) for p in curve.points
+            ]
+        worst = "UNMEASURED" if self.worst_case is None else str(self.worst_case)
+        rows.append(("worst case", f"{self.worst_case_epsilon or 0:g} epsilon", worst))
+        caption = f"{self.model.name}: accuracy of {self.examples} examples, 95 % interval"
+        return html_table(caption, ("Under", "Amount", "Accuracy"), rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -381,6 +398,8 @@ class Assessment:
     outcome: str
     versions: Mapping[str, str]
     checkpoint: Checkpoint
+    verifier_key: str
+    """The public key that the checkpoint is verified with, as C2SP text."""
     evidence: tuple[Evidence, ...]
     exhibits: tuple[Exhibit, ...]
     findings: tuple[Finding, ...]
@@ -390,3 +409,24 @@ class Assessment:
     risks: tuple[Risk, ...]
     unmeasured: tuple[str, ...]
     """What this depth left out, in words."""
+
+    def _repr_html_(self) -> str:
+        findings = [
+            (f.status.name, f.severity.word, f.check, f.target.name, f.statement)
+            for f in self.findings
+        ]
+        columns = ("Status", "Severity", "Check", "Target", "Statement")
+        shown = html_table(f"Assessment of {self.organisation}", columns, findings)
+        return shown + "".join(model._repr_html_() for model in self.robustness)
+
+
+def html_table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A plain HTML table, escaped; how values show themselves in a notebook."""
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    return (
+        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )

@@ -48,6 +48,7 @@ class Run:
     versions: Mapping[str, str]
     unmeasured: tuple[str, ...]
     checks: frozenset[str] | None
+    verifier_key: str
 
 
 def weigh(
@@ -75,6 +76,7 @@ def weigh(
         outcome=run.outcome,
         versions=run.versions,
         checkpoint=checkpoint,
+        verifier_key=run.verifier_key,
         evidence=evidence,
         exhibits=exhibits,
         findings=tuple(findings),

@@ -126,10 +126,3 @@ def row_network() -> Case:
         first.bias -= first.weight @ torch.from_numpy(mean)
     data = test_data.make(x[300:400], y[300:400], "cancer")
     return Case(torch_model(network, domain_from_rows(x)), data)
-
-
-@pytest.fixture(params=["images", "rows", "row_network"])
-def case(request: pytest.FixtureRequest) -> Case:
-    """Each kind of model in turn."""
-    found: Case = request.getfixturevalue(request.param)
-    return found

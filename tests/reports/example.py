@@ -67,6 +67,9 @@ def picture(tone: int) -> bytes:
     )
 
 
+VERIFIER_KEY = "assay.example/northwind+01020304+AQ" + 42 * "A" + "=="
+
+
 def assessment() -> Assessment:
     """The whole example."""
     kept = _evidence()
@@ -79,6 +82,7 @@ def assessment() -> Assessment:
         outcome="finished, 1 of 9 looks failed",
         versions={"numpy": "2.4.1", "assay": "0.1.0", "torch": "2.13.0"},
         checkpoint=_checkpoint(len(kept)),
+        verifier_key=VERIFIER_KEY,
         evidence=tuple(kept.values()),
         exhibits=_exhibits(),
         findings=_findings(kept),
@@ -104,6 +108,7 @@ def empty() -> Assessment:
         outcome="finished",
         versions={},
         checkpoint=_checkpoint(0),
+        verifier_key=VERIFIER_KEY,
         evidence=(),
         exhibits=(),
         findings=(),

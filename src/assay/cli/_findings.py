@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from assay.cli._shared import show_table
-from assay.vocabulary import Assessment, Finding, Proportion, Status
+from assay.vocabulary import Assessment, Finding, Status
 from assay.weigh import three_gravest
 
 
@@ -57,8 +57,8 @@ def _show_models(assessment: Assessment) -> None:
         (
             model.model.name,
             str(model.examples),
-            _share(model.clean),
-            "UNMEASURED" if model.worst_case is None else _share(model.worst_case),
+            str(model.clean),
+            "UNMEASURED" if model.worst_case is None else str(model.worst_case),
             ", ".join(sorted({curve.member for curve in model.curves})),
         )
         for model in assessment.robustness
@@ -82,11 +82,6 @@ def show_postures(assessment: Assessment) -> None:
     ]
     columns = ("Framework", "Applies", "Coverage", "Conformance", "Open criticals")
     show_table("Posture (point in time)", columns, rows)
-
-
-def _share(proportion: Proportion) -> str:
-    low, high = 100 * proportion.low, 100 * proportion.high
-    return f"{100 * proportion.share:.1f} % [{low:.1f}, {high:.1f}]"
 
 
 def _percent(share: float | None) -> str:

@@ -77,8 +77,7 @@ def carry_out(
     json_file: str | None = None,
 ) -> int:
     """Assess, write the reports, show what was found; the exit status."""
-    from assay import assess as main_job
-    from assay import plugins
+    from assay import main_job, plugins
     from assay.atomic import make_folder, write_atomically
     from assay.bootstrap import open_parts
     from assay.cli._findings import show_assessment

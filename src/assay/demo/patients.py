@@ -69,7 +69,7 @@ def _person(number: int, malignant: int, rng: Random, faker: Faker) -> dict[str,
     diagnosis = "malignant" if malignant else "benign"
     born = faker.date_of_birth(minimum_age=28, maximum_age=90)
     first, last = faker.first_name_female(), faker.last_name()
-    phone = faker.numerify("(###) 555-01##")
+    phone = faker.numerify("(2%#) 555-01##")
     visit = _between(*_LAST_VISITS, rng)
     return {
         "patient_id": f"P{number:05d}",

@@ -11,7 +11,7 @@ from assay.models.attacks.fgsm import FGSM
 from assay.models.attacks.pgd import PGD
 from assay.models.attacks.square import Square
 from assay.models.interface import Attack, AttackResult
-from tests.models.conftest import UNIT_IMAGES, Case, torch_model
+from tests.models.conftest import UNIT_IMAGES, Case, small_cnn, torch_model
 
 
 def run(attack: Attack, case: Case, seed: int = 1) -> AttackResult:
@@ -111,28 +111,19 @@ def test_withstanding_examples_keep_the_most_harmful_iterate(images: Case) -> No
     assert margin(many) < margin(few)
 
 
-def test_training_mode_and_gradients_are_restored(images: Case) -> None:
-    network = images.model.network  # type: ignore[attr-defined]
+def test_network_is_in_evaluation_mode_during_the_attack_and_as_before_after(images: Case) -> None:
     seen: list[bool] = []
     dropout = nn.Dropout(0.5)
     dropout.register_forward_hook(lambda module, *_: seen.append(module.training))
-    learning = nn.Sequential(network, dropout).train()
-    for parameter in learning.parameters():
-        parameter.requires_grad_(True)
-    frozen = learning[0].network[0].weight
-    frozen.requires_grad_(False)
-    try:
-        run(PGD(0.1, steps=2), Case(torch_model(learning, UNIT_IMAGES), images.data))
-        assert not any(seen)
-        model = torch_model(learning, UNIT_IMAGES)
-        model.network.train()
-        run(PGD(0.1, steps=2), Case(model, images.data))
+    model = torch_model(nn.Sequential(small_cnn(8), dropout), UNIT_IMAGES)
+    weights = list(model.network.parameters())
+    weights[0].requires_grad_(False)
+    model.network.train()
 
-        assert not any(seen)
-        assert learning.training
-        assert dropout.training
-        assert not frozen.requires_grad
-        assert learning[0].network[0].bias.requires_grad
-        assert all(parameter.grad is None for parameter in [frozen])
-    finally:
-        network.eval().requires_grad_(False)
+    run(PGD(0.1, steps=2), Case(model, images.data))
+
+    assert seen
+    assert not any(seen)
+    assert all(module.training for module in model.network.modules())
+    assert [weight.requires_grad for weight in weights] == [False, *[True] * (len(weights) - 1)]
+    assert all(weight.grad is None for weight in weights)

@@ -51,8 +51,9 @@ class AuditLogIntact:
             return Verdict(Status.FAIL, f"The log has {size} entries but no signed checkpoint.")
         return Verdict(
             Status.PASS,
-            f"All {size} entries, {facts['checkpoints']} signed checkpoints and {facts['cited']} cited"
-            " pieces of evidence were recomputed and agree. No outside witness holds a checkpoint yet.",
+            f"Every byte was recomputed and agrees: entries {size}, signed checkpoints "
+            f"{facts['checkpoints']}, cited evidence {facts['cited']}. No outside witness holds a "
+            "checkpoint yet.",
         )
 
 

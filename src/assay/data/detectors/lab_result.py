@@ -21,6 +21,7 @@ MEMBER = Detector(
         "test results",
         "lab test result",
         "hba 1 c",
+        "hb a 1 c",
         "hemoglobin",
         "haemoglobin",
         "glucose",

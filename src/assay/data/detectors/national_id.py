@@ -15,12 +15,12 @@ from assay.data.detectors._checksums import digits_of, luhn, weighted
 from assay.data.interface import Detector
 
 _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
-_FISCAL_VALUES = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
+_FISCAL_DIGITS = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
+_FISCAL_REST = (2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
 _FISCAL_ODD = dict(
     zip(
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        (*_FISCAL_VALUES, *_FISCAL_VALUES)
-        + (2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23),
+        (*_FISCAL_DIGITS, *_FISCAL_DIGITS, *_FISCAL_REST),
         strict=True,
     )
 )

@@ -2,7 +2,8 @@
 
 There is no common standard (UPU S42 describes hundreds of templates). Found are house number and
 street type (USPS Publication 28) in English and French, street and house number in German and
-Spanish, and post office boxes. Under a fitting header any text of two words or a number will do. Towns alone are not found.
+Spanish, and post office boxes. Under a fitting header any text of two words or a number will do.
+Towns alone are not found.
 """
 
 from __future__ import annotations

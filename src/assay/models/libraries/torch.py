@@ -11,6 +11,7 @@ ends in `nn.Sigmoid`; then it is a probability.
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,13 +137,17 @@ def _read_state_dict(path: Path) -> Mapping[str, Any]:
     import torch
 
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Said of pickles that torch did not write; what cannot be read still raises.
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UnsafeFile(
             f"{path} holds more than tensors; to open it would run code that it brings.",
             next_step="Save the network's state_dict() with safetensors.torch.save_file.",
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:
+        # The reader meets bytes that anybody may have written, and raises what it stumbles over.
         raise UnreadableFile(f"{path} is not a file of torch weights ({error}).") from error
     if not isinstance(found, Mapping):
         raise UnreadableFile(

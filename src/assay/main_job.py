@@ -213,6 +213,7 @@ def reopen(log: SqliteLogReader, index: int) -> Assessment:
         versions=detail["versions"],
         unmeasured=tuple(detail["unmeasured"]),
         checks=None if detail["checks"] is None else frozenset(detail["checks"]),
+        verifier_key=str(log.verifier),
     )
     return weigh(run, evidence, _exhibits(log, evidence), checkpoint)
 

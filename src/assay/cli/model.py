@@ -1,0 +1,110 @@
+"""`assay model`: look into models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from assay.cli._lazy import LazyGroup
+from assay.cli._shared import (
+    executor_option,
+    fail_on_option,
+    json_option,
+    listening,
+    seed_option,
+    settings_argument,
+    show_table,
+    write_json,
+)
+from assay.errors import BadInput
+
+if TYPE_CHECKING:
+    from assay.vocabulary import Proportion, Robustness
+
+_HERE = "assay.cli.model"
+
+
+@click.group(
+    cls=LazyGroup,
+    table={
+        "robustness": (f"{_HERE}:robustness", "Attack and corrupt models; accuracy with intervals.")
+    },
+)
+def model() -> None:
+    """Look into models."""
+
+
+@click.command()
+@settings_argument
+@click.option("--model", "names", multiple=True, help="Only this model; may repeat.")
+@click.option(
+    "--depth", type=click.Choice(["quick", "standard", "full"]), default="quick", show_default=True
+)
+@seed_option
+@executor_option
+@fail_on_option
+@json_option
+def robustness(
+    settings: Path,
+    names: tuple[str, ...],
+    depth: str,
+    seed: int,
+    executor: str,
+    fail_on: tuple[str, ...],
+    json_file: str | None,
+) -> int:
+    """Every attack and corruption that fits; what was done is kept in the log."""
+    from assay import main_job
+    from assay.bootstrap import open_parts
+    from assay.canonical import to_json
+    from assay.compliance.fail_on import parse_conditions, reasons
+    from assay.settings import read_settings
+    from assay.steps import Room, plan
+    from assay.vocabulary import Depth
+
+    conditions, read, wanted = parse_conditions(fail_on), read_settings(settings), Depth(depth)
+    if strangers := sorted(set(names) - set(read.models)):
+        raise BadInput(
+            f"There is no model {strangers[0]!r} in assay.toml.",
+            next_step=f"The models are: {', '.join(read.models)}.",
+        )
+    with open_parts(read, executor=executor) as parts:
+        rooms = frozenset({Room.MODELS})
+        planned = plan(parts, depth=wanted, seed=seed, rooms=rooms, models=names or None)
+        with listening() as listener:
+            assessment = main_job.assess(
+                parts, planned, depth=wanted, seed=seed, listener=listener, checks=()
+            )
+    write_json(json_file, {"schema": 1, "models": to_json(assessment.robustness)})
+    if json_file != "-":
+        for measured in assessment.robustness:
+            _show(measured)
+        for line in assessment.unmeasured:
+            click.echo(line)
+    met = reasons(conditions, assessment, None)
+    for reason in met:
+        click.echo(f"--fail-on: {reason}", err=True)
+    return 1 if met else 0
+
+
+def _show(measured: Robustness) -> None:
+    rows = [("clean", "", "", *_cells(measured.clean), "", "")]
+    for curve in measured.curves:
+        cost = f"{curve.forwards_per_example:.1f}", f"{curve.gradients_per_example:.1f}"
+        rows += [
+            (curve.member, f"{point.amount:g}", curve.unit, *_cells(point.robust), *cost)
+            for point in curve.points
+        ]
+    if measured.worst_case is not None:
+        epsilon = f"{measured.worst_case_epsilon:g}"
+        rows.append(("worst case", epsilon, "epsilon", *_cells(measured.worst_case), "", ""))
+    columns = ("Under", "Amount", "Unit", "Accuracy", "95 % interval", "Forwards", "Gradients")
+    title = f"{measured.model.name}: {measured.examples} examples"
+    show_table(title, columns, rows)
+
+
+def _cells(proportion: Proportion) -> tuple[str, str]:
+    low, high = 100 * proportion.low, 100 * proportion.high
+    return f"{100 * proportion.share:.1f} %", f"{low:.1f} to {high:.1f}"

@@ -1,0 +1,86 @@
+"""Classifiers with and without probabilities, and files that are not trusted."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
+
+from assay.errors import BadInput, UnreadableFile, UnsafeFile
+from assay.models.interface import InputDomain, InputKind, Model, ModelDescription
+from assay.models.loading import open_model
+
+X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+Y = (X[:, 0] > 0).astype(np.int64)
+
+
+def a_function_of_ours(x: np.ndarray) -> np.ndarray:
+    return x
+
+
+def opened(path: Path) -> Model:
+    domain = InputDomain(InputKind.TABULAR, (-9.0,), (9.0,))
+    return open_model(ModelDescription("model", path, "", "", domain, path.parent))
+
+
+def saved(folder: Path, model: object) -> Path:
+    skops.io.dump(model, folder / "model.skops")
+    return folder / "model.skops"
+
+
+def test_decision_function_of_two_classes_becomes_two_columns(tmp_path: Path) -> None:
+    svm = LinearSVC().fit(X, Y)
+
+    scores = opened(saved(tmp_path, svm)).predict(X)
+
+    assert scores.shape == (60, 2)
+    assert (scores.argmax(axis=1) == svm.predict(X)).all()
+
+
+def test_probabilities_are_those_of_the_model(tmp_path: Path) -> None:
+    forest = RandomForestClassifier(5, random_state=0).fit(X, Y)
+
+    scores = opened(saved(tmp_path, forest)).predict(X)
+
+    assert np.allclose(scores, forest.predict_proba(X))
+
+
+def test_model_with_feature_names_gives_no_warning(tmp_path: Path) -> None:
+    svm = LinearSVC().fit(X, Y)
+    svm.feature_names_in_ = np.array(["a", "b", "c", "d"], dtype=object)
+
+    assert opened(saved(tmp_path, svm)).predict(X).shape == (60, 2)
+
+
+def test_untrusted_types_are_named(tmp_path: Path) -> None:
+    path = saved(tmp_path, FunctionTransformer(a_function_of_ours))
+    with pytest.raises(UnsafeFile, match="a_function_of_ours"):
+        opened(path)
+
+
+def test_regressor_is_no_classifier(tmp_path: Path) -> None:
+    path = saved(tmp_path, LinearRegression().fit(X, Y))
+    with pytest.raises(BadInput, match="LinearRegression, which gives no class scores"):
+        opened(path)
+
+
+def test_broken_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.skops"
+    path.write_bytes(b"no archive")
+    with pytest.raises(UnreadableFile, match="is not a skops file"):
+        opened(path)
+
+
+def test_archive_of_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "model.skops"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(UnreadableFile, match="is not a skops file"):
+        opened(path)
