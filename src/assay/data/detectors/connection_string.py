@@ -8,8 +8,15 @@ from __future__ import annotations
 
 from assay.data.interface import Detector
 
-_URL = r"[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,64}:[^\s:/@]{3,}@[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?(?:/[^\s]*)?"
-_PAIRS = r"(?i:(?:server|data source|host|accountname)=[^;\s]+;(?:[^;]+;)*(?:password|pwd|accountkey)=[^;\s]{4,}(?:;.*)?)"
+_URL = (
+    r"[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,64}:[^\s:/@]{3,}@[A-Za-z0-9][A-Za-z0-9.-]*"
+    r"(?::\d{1,5})?(?:/[^\s]*)?"
+)
+_PAIRS = (
+    r"(?i:(?:server|data source|host|accountname)=[^;\s]+;(?:[^;]+;)*"
+    r"(?:password|pwd|accountkey)=[^;\s]{4,}(?:;.*)?)"
+)
+
 
 MEMBER = Detector(
     entity="connection_string",

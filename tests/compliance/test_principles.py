@@ -1,0 +1,77 @@
+"""Levels join by the highest, and required controls are there only when measured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from assay.compliance.principles import effective_level, policy_of, validate_controls
+from assay.errors import BadInput
+from assay.vocabulary import Facts, SecurityLevel, Status
+from tests.compliance.test_posture import finding
+
+NOTHING: Facts = {"columns": {"a": {"level": "internal"}}}
+SECRET: Facts = {"columns": {"a": {"level": "internal"}, "b": {"level": "restricted"}}}
+
+
+@pytest.mark.parametrize(
+    ("declared", "label", "level"),
+    [
+        (None, None, None),
+        ("confidential", None, SecurityLevel.CONFIDENTIAL),
+        (None, NOTHING, SecurityLevel.INTERNAL),
+        ("public", NOTHING, SecurityLevel.PUBLIC),
+        ("public", SECRET, SecurityLevel.RESTRICTED),
+        ("restricted", NOTHING, SecurityLevel.RESTRICTED),
+        ("internal", SECRET, SecurityLevel.RESTRICTED),
+        (None, {"columns": {}}, SecurityLevel.INTERNAL),
+    ],
+)
+def test_the_higher_of_said_and_found_holds(
+    declared: str | None, label: Facts | None, level: SecurityLevel | None
+) -> None:
+    assert effective_level(declared, label) is level
+
+
+@pytest.mark.parametrize("word", ["secret", "", "PUBLIC!"])
+def test_an_unknown_level_is_refused(word: str) -> None:
+    with pytest.raises(BadInput, match="no security level"):
+        effective_level(word, None)
+    with pytest.raises(BadInput, match="no security level"):
+        policy_of(word)
+
+
+def test_a_policy_says_what_its_level_asks_for() -> None:
+    assert policy_of("restricted").default_masking == "full"
+    assert policy_of(SecurityLevel.PUBLIC).encryption_required is False
+
+
+def test_controls_that_were_not_measured_are_not_assessed() -> None:
+    validations = validate_controls("people", SecurityLevel.RESTRICTED, [])
+    assert {v.status for v in validations} == {Status.NOT_ASSESSED}
+    assert all(v.required for v in validations)
+
+
+def test_a_control_has_the_status_of_its_check() -> None:
+    encrypted = replace(
+        finding("CHK-ENC-REST", Status.PASS),
+        target=replace(finding("CHK-ENC-REST", Status.PASS).target, name="people"),
+    )
+    log = finding("CHK-AUDIT-INTEGRITY", Status.FAIL)
+    by_control = {
+        v.control: v.status
+        for v in validate_controls("people", SecurityLevel.RESTRICTED, [encrypted, log])
+    }
+    assert by_control == {
+        "encryption": Status.PASS,
+        "access": Status.NOT_ASSESSED,
+        "audit": Status.FAIL,
+        "retention": Status.NOT_ASSESSED,
+    }
+
+
+def test_public_data_need_no_encryption_and_no_access_control() -> None:
+    by_control = {v.control: v for v in validate_controls("news", SecurityLevel.PUBLIC, [])}
+    assert by_control["encryption"].status is Status.NOT_APPLICABLE
+    assert not by_control["access"].required
