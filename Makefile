@@ -32,5 +32,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/startup.py
+
+# What the benchmarks compare with, apart from the product's own versions.
+peers: .peers/.installed
+.peers/.installed:
+	$(PYTHON) -m venv .peers
+	.peers/bin/pip install --quiet modelscan==0.8.8
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist assay-demo
+	rm -rf $(VENV) .peers build dist assay-demo

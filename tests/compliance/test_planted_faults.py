@@ -287,6 +287,15 @@ def test_a_run_as_root_is_said(tmp_path: Path) -> None:
     assert ("run as root" in finding.statement) == (os.geteuid() == 0)
 
 
+def test_open_data_of_unknown_level_are_unknown(tmp_path: Path) -> None:
+    toml = good_world(tmp_path)
+    finding = found(*ACCESS, toml, labels=None)
+    assert finding.status is Status.UNKNOWN
+    assert "nobody knows its level" in finding.statement
+    (tmp_path / "people.parquet").chmod(0o600)
+    assert found(*ACCESS, toml, labels=None).status is Status.PASS
+
+
 def test_a_link_is_named_with_where_it_points(tmp_path: Path) -> None:
     toml = good_world(tmp_path)
     (tmp_path / ".assay" / "link").symlink_to("/etc/hostname")

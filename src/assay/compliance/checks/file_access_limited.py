@@ -7,7 +7,8 @@
 assay's own, are owned by an account of the policy and readable by nobody outside it, restricted
 files with a mode within 0640 (folders 0750); internal files are written by nobody outside it; and no
 folder above any of them lets another account replace something. **Fails** with each path and what is
-wrong. Unknown when no policy is declared, or a path cannot be examined.
+wrong. Unknown when no policy is declared, a path cannot be examined, or data whose level nobody knows
+are open to others.
 
 A run as root is said in the finding: root passes every permission, so the modes bind everyone else.
 
@@ -25,6 +26,7 @@ from assay.vocabulary import Location, Observation, Status, TargetKind
 
 _READ, _WRITE = 4, 2
 _STICKY = 0o1000
+_CLASSIFY = "Install assay[data] so that it can be classified, or declare its level."
 _RESTRICTED_MODES = {"file": 0o640, "folder": 0o750}
 
 
@@ -54,9 +56,22 @@ class FileAccessLimited:
             first = f"{wrong[0].place}: {wrong[0].detail}"
             more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
             return Verdict(Status.FAIL, f"{first}{more}. {looked}{root}{acl}", tuple(wrong))
+        unsure = [Location(path["path"], "its level is unknown") for path in _unsure(facts)]
+        if unsure:
+            what = f"{unsure[0].place} is open to others, and nobody knows its level."
+            return Verdict(Status.UNKNOWN, f"{what} {looked}{root}", tuple(unsure), _CLASSIFY)
         if acl:
             return Verdict(Status.UNKNOWN, f"{looked}{root}{acl}")
         return Verdict(Status.PASS, f"{looked} None is open to others.{root}")
+
+
+def _unsure(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Paths of unknown level that more than their owner can read: whether they may is not known."""
+    return [
+        path
+        for path in facts["paths"]
+        if path["level"] == "unknown" and (int(path["mode"], 8) & 0o044 or path["acl"])
+    ]
 
 
 def _faults(path: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterator[str]:
@@ -78,7 +93,7 @@ def _faults(path: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterator[str]
         yield f"is restricted and has mode {path['mode']}; at most {most:04o}"
     elif path["level"] == "confidential" and mode & 0o007:
         yield f"is confidential and open to every account (mode {path['mode']})"
-    elif path["level"] in ("internal", "public") and mode & 0o002:
+    elif mode & 0o002:
         yield f"can be written by every account (mode {path['mode']})"
     yield from _group_and_acl_faults(path, policy)
 

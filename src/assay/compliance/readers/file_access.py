@@ -132,7 +132,7 @@ def _roles(scene: Scene) -> dict[Path, tuple[str, str]]:
         role = "key" if "keys" in path.relative_to(workspace).parts and path.is_file() else "own"
         found[path] = (role, "restricted")
     for name, dataset in settings.datasets.items():
-        level = scene.labels.get(name, {}).get("level") or dataset.level or "internal"
+        level = scene.labels.get(name, {}).get("level") or dataset.level or "unknown"
         found[settings.path(dataset.source)] = ("dataset", str(level))
         if dataset.key_file:
             found[settings.path(dataset.key_file)] = ("key", "restricted")
