@@ -33,16 +33,15 @@ def estimate_seconds(
     An upper bound in that no example is taken to break: attacks on a weak model end far sooner.
     It does not know what else the machine will be doing.
     """
-    batch = _batch_size(model, data)
-    forward = _seconds(lambda: model.predict(data.x[:batch])) / batch
-    gradient = _gradient_seconds(model, data, batch)
+    most = min(_BATCH_EXAMPLES_MAX, len(data.y))
+    forward = _seconds_per_example(lambda count: model.predict(data.x[:count]), most)
+    gradient = _gradient_seconds(model, data, most)
     seconds = {}
     for member in members:
         value = member.use()
         if isinstance(value, CorruptionMember):
-            each = len(value.amounts[depth]) * (
-                forward + _change_seconds(value, model, data, batch)
-            )
+            change = _change_seconds(value, model, data, most)
+            each = len(value.amounts[depth]) * (forward + change)
         else:
             limits = [attack.limit for e in epsilons if (attack := value.at(depth, e)) is not None]
             each = sum(limit.forwards * forward + limit.gradients * gradient for limit in limits)
@@ -50,35 +49,39 @@ def estimate_seconds(
     return seconds
 
 
-def _batch_size(model: Model, data: TestData) -> int:
-    """As many examples as fit the time, so that a slow model makes nobody wait."""
-    model.predict(data.x[:1])
-    one = _seconds(lambda: model.predict(data.x[:1]))
-    fitting = int(_SECONDS_PER_TIMING / max(one, 1e-6))
-    return max(1, min(fitting, _BATCH_EXAMPLES_MAX, len(data.y)))
-
-
-def _gradient_seconds(model: Model, data: TestData, batch: int) -> float:
+def _gradient_seconds(model: Model, data: TestData, most: int) -> float:
     if not gives_gradients(model):
         return 0.0
     from assay.models.networks import AskedNetwork, quiet
 
     with quiet(model.network):
-        network = AskedNetwork(model.network, Meter(batch))
-        x, y = network.tensor(data.x[:batch]), network.tensor(data.y[:batch])
-        return _seconds(lambda: network.gradient(x, y, np.arange(batch))) / batch
+        network = AskedNetwork(model.network, Meter(most))
+        x, y = network.tensor(data.x[:most]), network.tensor(data.y[:most])
+        rows = np.arange(most)
+        return _seconds_per_example(
+            lambda count: network.gradient(x[:count], y[:count], rows[:count]), most
+        )
 
 
-def _change_seconds(member: CorruptionMember, model: Model, data: TestData, batch: int) -> float:
-    units = to_units(model.domain, data.x[:batch])
+def _change_seconds(member: CorruptionMember, model: Model, data: TestData, most: int) -> float:
+    units = to_units(model.domain, data.x[:most])
     amount = max(max(amounts) for amounts in member.amounts.values())
     fixed = np.random.default_rng(0)
-    # The first call may import the library that does the work.
-    member.apply(units[:1], amount, fixed)
-    return _seconds(lambda: member.apply(units, amount, fixed)) / batch
+    return _seconds_per_example(lambda count: member.apply(units[:count], amount, fixed), most)
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def _seconds_per_example(work: Callable[[int], object], most: int) -> float:
+    """The best time over batches that double, until the time for it is up.
+
+    The first call pays for what is loaded only once, a small batch for what a large one shares, and
+    a slow model makes nobody wait for a large batch.
+    """
+    best, count, spent = float("inf"), 1, 0.0
+    while True:
+        started = time.perf_counter()
+        work(count)
+        took = time.perf_counter() - started
+        best, spent = min(best, took / count), spent + took
+        if count == most or (count > 1 and spent > _SECONDS_PER_TIMING):
+            return best
+        count = min(2 * count, most)

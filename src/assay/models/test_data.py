@@ -152,11 +152,10 @@ def sample(data: TestData, count: int, seed: int) -> TestData:
 def _shares(sizes: np.ndarray[Any, Any], count: int) -> list[int]:
     """Whole shares of `count` in proportion to sizes, by largest remainder."""
     exact = sizes * (count / sizes.sum())
-    shares = np.floor(exact).astype(int)
-    if count >= len(sizes):
-        shares = np.maximum(shares, 1)
+    least = 1 if count >= len(sizes) else 0
+    shares = np.maximum(np.floor(exact).astype(int), least)
     while shares.sum() > count:
-        shares[np.argmax(shares - exact)] -= 1
+        shares[np.argmax(np.where(shares > least, shares - exact, -np.inf))] -= 1
     for index in np.argsort(shares - exact, kind="stable")[: count - shares.sum()]:
         shares[index] += 1
     return [int(share) for share in shares]

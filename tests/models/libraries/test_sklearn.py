@@ -10,6 +10,7 @@ import pytest
 import skops.io
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
+from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
@@ -45,11 +46,19 @@ def test_decision_function_of_two_classes_becomes_two_columns(tmp_path: Path) ->
 
 
 def test_probabilities_are_those_of_the_model(tmp_path: Path) -> None:
-    forest = RandomForestClassifier(5, random_state=0).fit(X, Y)
+    network = MLPClassifier((4,), max_iter=2000, random_state=0).fit(X, Y)
 
-    scores = opened(saved(tmp_path, forest)).predict(X)
+    scores = opened(saved(tmp_path, network)).predict(X)
 
-    assert np.allclose(scores, forest.predict_proba(X))
+    assert np.allclose(scores, network.predict_proba(X), atol=1e-6)
+
+
+def test_forest_is_refused_because_its_nodes_are_followed_unchecked(tmp_path: Path) -> None:
+    path = saved(tmp_path, RandomForestClassifier(3, random_state=0).fit(X, Y))
+    with pytest.raises(UnsafeFile, match="Tree") as caught:
+        opened(path)
+
+    assert "ONNX" in caught.value.next_step
 
 
 def test_model_with_feature_names_gives_no_warning(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Models of scikit-learn, saved with skops.
 
-A skops file lists the types it is made of; only those that skops knows to be harmless are built,
-and a file with any other is refused with their names. Scores are `predict_proba`, or
+A skops file lists the types it is made of; only those that are known to be harmless are built, and
+a file with any other is refused with their names. Trees are among those: their nodes are indices
+that scikit-learn follows unchecked, so that a forged file could make it read foreign memory. A
+forest or a boosted model is measured as ONNX or through a function. Scores are `predict_proba`, or
 `decision_function` where there is none; of two classes, its one column is the logit of the second.
 """
 
@@ -24,6 +26,16 @@ REQUIRES = ("numpy", "sklearn", "skops")
 EXTRA = "ml"
 
 _TYPES_SHOWN = 3
+_HARMLESS = frozenset(
+    {
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+        "sklearn.utils._bunch.Bunch",
+    }
+)
+"""Plain classes of scikit-learn that skops does not list: they hold attributes and do no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +102,16 @@ def _read(path: Path) -> Any:
     from skops import io
 
     try:
-        untrusted = io.get_untrusted_types(file=path)
+        untrusted = [name for name in io.get_untrusted_types(file=path) if name not in _HARMLESS]
         if untrusted:
             more = len(untrusted) - _TYPES_SHOWN
             raise UnsafeFile(
                 f"{path} is made of types that are not known to be harmless: "
                 f"{', '.join(untrusted[:_TYPES_SHOWN])}{f' and {more} more' if more > 0 else ''}.",
-                next_step="Save a model of scikit-learn's own parts, or call it from a function of "
-                "your own with library = 'function'.",
+                next_step="Export it as ONNX, or call it from a function of your own with "
+                "library = 'function'.",
             )
-        return io.load(path, trusted=[])
+        return io.load(path, trusted=sorted(_HARMLESS))
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError) as error:
         raise UnreadableFile(
             f"{path} is not a skops file of this scikit-learn ({type(error).__name__}: {error}).",
