@@ -31,22 +31,26 @@ _NAME_CHARACTERS_MAX = 48
 _SHOWN_MAX = 5
 
 _PEOPLE = frozenset(
-    "patient subject person customer client user member employee student participant citizen "
-    "applicant beneficiary donor resident".split()
+    header_words(
+        "patient subject person customer client user member employee student participant citizen "
+        "applicant beneficiary donor resident"
+    )
 )
 _NUMBERS = frozenset({"id", "identifier", "number", "no", "nr", "key", "uuid", "code", "ref"})
 _DATE_WORDS = ("date", "day", "at", "on", "time", "timestamp", "datetime")
-_STARTS = tuple(
+_STARTS = header_words(
     "discharged discharge closed ended end admitted admission visited visit encounter created "
-    "registered signup collected recorded sampled opened started start".split()
+    "registered signup collected recorded sampled opened started start"
 )
 """Words of dates from which a period may count, the likeliest first."""
 _NO_STARTS = frozenset({"birth", "born", "dob", "expiry", "expires", "expired", "due"})
 _LABELS = ("label", "labels", "target", "outcome", "class", "y")
 _SAY_NOTHING = frozenset(
-    "test train training val validation eval holdout data dataset set model models weights net "
-    "network final best last latest checkpoint state dict ckpt images pictures img the of build "
-    "make create get load cnn mlp".split()
+    header_words(
+        "test train training val validation eval holdout data dataset set model models weights net "
+        "network final best last latest checkpoint state dict ckpt images pictures img the of build "
+        "make create get load cnn mlp"
+    )
 )
 _TESTS = frozenset({"test", "tests", "holdout", "eval", "evaluation", "val", "validation"})
 

@@ -10,8 +10,10 @@ import difflib
 import re
 from collections.abc import Sequence
 
-_HEADER = re.compile(r"^\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(?:#.*)?$")
-_KEY = re.compile(r"^\s*([A-Za-z0-9_.\-\"' ]+?)\s*=")
+_PART = r"""(?:"[^"]*"|'[^']*'|[A-Za-z0-9_-]+)"""
+_DOTTED = rf"({_PART}(?:\s*\.\s*{_PART})*)"
+_HEADER = re.compile(rf"^\s*\[{{1,2}}\s*{_DOTTED}\s*\]{{1,2}}\s*(?:#.*)?$")
+_KEY = re.compile(rf"^\s*{_DOTTED}\s*=")
 
 
 def line_of(text: str, place: Sequence[str]) -> int:
@@ -39,7 +41,7 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 
 
 def _parts(dotted: str) -> list[str]:
-    return [part.strip().strip("\"'") for part in dotted.split(".")]
+    return [part.strip("\"'") for part in re.findall(_PART, dotted)]
 
 
 def _shared(here: Sequence[str], wanted: Sequence[str]) -> int:

@@ -74,7 +74,9 @@ def fact_row(fact: str) -> Mapping[str, Any]:
 def allowed_words(fact: str) -> str:
     """What a fact may hold, in words."""
     values = fact_row(fact).get("values")
-    return ", ".join(values) if values else "countries as two letters (ISO 3166-1), such as DE, FR"
+    if values is None:
+        return "countries as two letters (ISO 3166-1), such as DE, FR"
+    return f"any of {', '.join(values)}"
 
 
 def _head(look: FolderLook) -> Iterator[str]:
@@ -99,7 +101,7 @@ def _facts(answers: Answers) -> Iterator[str]:
             yield from () if not group else ("",)
             yield f"[facts.{table}]"
             group = table
-        yield f"# {fact_row(fact)['question']}? Any of: {allowed_words(fact)}."
+        yield f"# {fact_row(fact)['question']}: {allowed_words(fact)}"
         if fact in answers:
             yield f"{key} = [{', '.join(map(quoted, answers[fact]))}]  # why: you said so"
         else:

@@ -97,7 +97,7 @@ def _ask_one(fact: str) -> tuple[str, ...] | None:
     from assay.proposal import allowed_words, fact_row
 
     row = fact_row(fact)
-    click.echo(f"{row['question'].capitalize()}? Any of: {allowed_words(fact)}.", err=True)
+    click.echo(f"{row['question'].capitalize()}: {allowed_words(fact)}.", err=True)
     for _ in range(_TRIES_MAX):
         said = click.prompt(f"  {fact}", default="", show_default=False, err=True)
         words = said.replace(",", " ").split()
@@ -106,7 +106,7 @@ def _ask_one(fact: str) -> tuple[str, ...] | None:
         answer, stranger = _understood(words, row)
         if not stranger:
             return answer
-        click.echo(f"  {stranger!r} is none of: {allowed_words(fact)}.", err=True)
+        click.echo(f"  {stranger!r} is not understood; it may be {allowed_words(fact)}.", err=True)
     return None
 
 
