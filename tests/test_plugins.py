@@ -22,10 +22,18 @@ PACKAGE = Path(str(assay.__file__)).parent
 DETECTOR = '''"""Badges of a company, for a test."""
 
 from assay.data.interface import Detector
+from assay.law.catalogues import EntityPolicy
+from assay.vocabulary import Category, SecurityLevel
 
-# The scan itself decides on this entity, so that no detector of ours finds it.
 MEMBER = Detector(
-    entity="free_text_pii", noun="badges", patterns=(r"ZQ-\\d{6}",), needs="ZQ-", content_alone=True
+    entity="badge",
+    noun="badges",
+    patterns=(r"ZQ-\\d{6}",),
+    needs="ZQ-",
+    content_alone=True,
+    policy=EntityPolicy(
+        "badge", Category.PERSONAL_IDENTIFIABLE, SecurityLevel.CONFIDENTIAL, "pseudonym"
+    ),
 )
 '''
 
@@ -117,7 +125,7 @@ from assay.data.tables import ArrowTable
 from assay.models.examination import examine, members_for
 from assay.models.interface import InputDomain, InputKind
 from assay.models.libraries.function import FunctionModel
-from assay.models.test_data import make
+from assay.models.examples import make
 from assay.plugins import ROOMS, available, members
 from assay.vocabulary import Depth, Evidence, Method, Observation, Target, TargetKind
 from assay.weigh import known_specs
@@ -229,7 +237,7 @@ def test_new_members_are_found(brought: tuple[dict[str, Any], str]) -> None:
 
 
 def test_a_new_detector_finds_its_entity(brought: tuple[dict[str, Any], str]) -> None:
-    assert brought[0]["entity"] == ["free_text_pii", 50]
+    assert brought[0]["entity"] == ["badge", 50]
 
 
 def test_a_new_attack_is_listed_for_a_model_and_runs(brought: tuple[dict[str, Any], str]) -> None:
@@ -265,7 +273,7 @@ def test_an_entry_point_to_nothing_is_listed(with_package: dict[str, Any]) -> No
 
 def test_a_taken_name_is_listed_and_not_used(with_package: dict[str, Any]) -> None:
     why = "the name is taken by assay"
-    assert listed(with_package, "detectors/email", "stranger") == [False, why, ""]
+    assert listed(with_package, "detectors/email (stranger)", "stranger") == [False, why, ""]
     assert listed(with_package, "detectors/email", "assay")[0]
 
 

@@ -29,7 +29,7 @@ def line_of(text: str, place: Sequence[str]) -> int:
         else:
             continue
         depth = _shared(here, wanted)
-        if depth == len(here) and depth > best_depth:
+        if depth in (len(here), len(wanted)) and depth > best_depth:
             best_line, best_depth = number, depth
     return best_line
 

@@ -16,15 +16,17 @@ import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from assay import plugins
+from assay._toml_places import nearest
 from assay.atomic import make_folder, write_atomically
-from assay.audit_log.log import DATABASE, AuditLog, SqliteLogReader
+from assay.audit_log.log import DATABASE, PUBLISHED_CHECKPOINT, AuditLog, SqliteLogReader
 from assay.audit_log.notes import VerifierKey, parse_verifier_key
 from assay.crypto.pseudonym import pseudonym
 from assay.crypto.signing import SigningKey, secret_from_file
-from assay.errors import LogDamaged, LogError
+from assay.errors import BadInput, LogDamaged, LogError, SettingsError
+from assay.law.applicability import check_facts
+from assay.law.catalogues import catalogue
 from assay.parts import Clock, Parts
 from assay.settings import Settings
 
@@ -45,19 +47,20 @@ def open_parts(
 
     Raises:
         LogBusy: another process works in this workspace.
+        SettingsError: a declared fact is not one, or cannot be what it is.
+        BadInput: there is no such executor.
         AssayError: a part cannot be opened.
     """
     from assay.stores.records import open_store
 
+    _expect_known_facts(settings)
+    chosen = next((m for m in plugins.members("executors") if m.name == executor), None)
+    if chosen is None:
+        raise BadInput(f"There is no executor {executor!r}.", next_step="`assay plugins` has them.")
     with ExitStack() as stack:
         log = stack.enter_context(open_log_for_writing(settings))
         store = open_store(settings.store_url)
         stack.callback(store.close)
-        chosen = next((m for m in plugins.members("executors") if m.name == executor), None)
-        if chosen is None:
-            raise LogError(
-                f"There is no executor {executor!r}.", next_step="`assay plugins` lists them."
-            )
         pool = stack.enter_context(chosen.use().open(os.cpu_count() or 1))
         yield Parts(settings, log, store, pool, clock, actor_of(settings))
 
@@ -72,7 +75,13 @@ def open_log_for_writing(settings: Settings) -> AuditLog:
     make_folder(folder)
     make_folder(folder / "keys")
     vkey, fresh = folder / VERIFIER_FILE, not (folder / DATABASE).exists()
+    if fresh and (folder / PUBLISHED_CHECKPOINT).exists():
+        raise LogDamaged(
+            f"{folder} held a log, as {PUBLISHED_CHECKPOINT} says, but {DATABASE} is gone.",
+            next_step="Restore it from your copy, or move the folder away to begin a new log.",
+        )
     key = SigningKey(secret_from_file(folder / _LOG_KEY, create=fresh))
+    secret_from_file(folder / _PSEUDONYM_KEY, create=fresh)
     if fresh and not vkey.exists():
         verifier = VerifierKey(f"assay.local/log/{secrets.token_hex(8)}", key.public_bytes)
         write_atomically(vkey, f"{verifier}\n".encode(), mode=0o640)
@@ -98,12 +107,18 @@ def read_verifier_key(settings: Settings) -> VerifierKey:
     """The public key that the workspace's log is verified with.
 
     Raises:
-        LogError: it is missing or malformed.
+        LogDamaged: there is a log and this key is missing.
+        LogError: there is no log, or the key is malformed.
     """
     path = settings.workspace_folder / VERIFIER_FILE
     try:
         return parse_verifier_key(path.read_text("utf-8", "replace"))
     except FileNotFoundError as error:
+        if (path.parent / DATABASE).exists():
+            raise LogDamaged(
+                f"There is a log in {path.parent}, but not the key that verifies it, {path.name}.",
+                next_step="Restore it from your copy, or give it with `assay log verify --key`.",
+            ) from error
         raise LogError(
             f"There is no log in {path.parent}.", next_step="`assay assess` begins one."
         ) from error
@@ -115,6 +130,28 @@ def read_verifier_key(settings: Settings) -> VerifierKey:
 
 def actor_of(settings: Settings) -> str:
     """The account that runs this, as a pseudonym that only the workspace's key leads back from."""
-    key_file: Path = settings.workspace_folder / _PSEUDONYM_KEY
-    key = secret_from_file(key_file, create=not key_file.exists())
-    return pseudonym(key, "actor", getpass.getuser())
+    key = secret_from_file(settings.workspace_folder / _PSEUDONYM_KEY, create=False)
+    return pseudonym(key, "actor", _account())
+
+
+def _account() -> str:
+    """The name of the account, or its number where it has no name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.geteuid())
+
+
+def _expect_known_facts(settings: Settings) -> None:
+    """Refuse a misspelt fact, which would silently leave a law out."""
+    known = [row["id"] for row in catalogue("applicability_facts")["facts"]]
+    for name, value in settings.facts_by_id().items():
+        try:
+            check_facts({name: value})
+        except SettingsError as error:
+            guess = nearest(name, known) if name not in known else None
+            what = error.message.removeprefix("assay.toml: ")
+            raise SettingsError(
+                f"{settings.place('facts', *name.split('.'))}: {what}",
+                next_step=f"Did you mean {guess!r}?" if guess else error.next_step,
+            ) from error

@@ -81,7 +81,8 @@ def members(room: str) -> tuple[Member, ...]:
     for name, module_name, origin in [*_own_files(package), *_entry_points(room)]:
         if name in found:
             why = f"the name is taken by {found[name].origin}"
-            found[f"{name} ({origin})"] = Member(room, name, origin, "", False, why)
+            told_apart = f"{name} ({origin})"
+            found[told_apart] = Member(room, told_apart, origin, "", False, why)
         else:
             found[name] = _load(room, name, module_name, origin)
     return tuple(found[name] for name in sorted(found))
@@ -111,13 +112,20 @@ def _load(room: str, name: str, module_name: str, origin: str) -> Member:
     try:
         module = importlib.import_module(module_name)
         value = module.MEMBER
-    except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+        missing = next((lib for lib in getattr(module, "REQUIRES", ()) if not _installed(lib)), "")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's module may do anything
         why = f"{module_name} cannot be imported ({type(error).__name__}: {error})"
         return Member(room, name, origin, "", False, why)
-    missing = next((lib for lib in getattr(module, "REQUIRES", ()) if not find_spec(lib)), "")
     extra = getattr(module, "EXTRA", "")
     why = f"{missing} is not installed; pip install 'assay[{extra}]'" if missing else ""
     return Member(room, name, origin, _summary(module), not missing, why, extra, missing, value)
+
+
+def _installed(library: str) -> bool:
+    try:
+        return find_spec(library) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def _summary(module: ModuleType) -> str:

@@ -12,18 +12,17 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from assay._settings_values import Epsilon, Fact, Finite, Line, Name, PathText, Period
 from assay._toml_places import line_of, nearest
 from assay.errors import SettingsError, UnreadableFile
 
 FILE_NAME = "assay.toml"
 _SETTINGS_BYTES_MAX = 1_000_000
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Period = Annotated[str, StringConstraints(pattern=r"^P(\d{1,4}[YMWD]){1,4}$")]
 Level = Literal["public", "internal", "confidential", "restricted"]
 
 
@@ -34,13 +33,13 @@ class _Part(BaseModel):
 class Organisation(_Part):
     """Who we are."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Line
 
 
 class WorkspaceSettings(_Part):
     """Where assay keeps its log, records and keys."""
 
-    folder: str = ".assay"
+    folder: PathText = ".assay"
 
 
 class StoreSettings(_Part):
@@ -88,12 +87,12 @@ class ColumnSettings(_Part):
 class DatasetSettings(_Part):
     """A table: where it is, what it is used for, how long it is kept."""
 
-    source: str
+    source: PathText
     purposes: tuple[str, ...] = ()
     level: Level | None = None
     """Declared; the higher of this and what is found holds. Only a declaration makes it public."""
     subject_column: str = ""
-    key_file: str = ""
+    key_file: PathText = ""
     """The raw key of an encrypted Parquet file, 16, 24 or 32 bytes."""
     retention: RetentionSettings | None = None
     hold: HoldSettings | None = None
@@ -103,7 +102,7 @@ class DatasetSettings(_Part):
 class ConsentSettings(_Part):
     """The table of consents that a basis of consent is measured against."""
 
-    source: str
+    source: PathText
     subject_column: str = "subject"
     purpose_column: str = "purpose"
     granted_column: str = "granted_at"
@@ -122,17 +121,17 @@ class PurposeSettings(_Part):
 class ModelSettings(_Part):
     """A model: where it is, how it is called, what it is tested with, and who can reach it."""
 
-    source: str = ""
+    source: PathText = ""
     library: str = ""
     factory: str = ""
-    test_data: str = ""
+    test_data: PathText = ""
     label: str = ""
     input: Literal["image", "tabular"] = "tabular"
-    bounds: tuple[float, float] | None = None
+    bounds: tuple[Finite, Finite] | None = None
     """Of every feature; without it a tabular model's bounds are those of its test data."""
     norm: Literal["linf"] = "linf"
-    epsilons: tuple[float, ...] = (0.01, 0.03, 0.1)
-    declared_epsilon: float | None = None
+    epsilons: tuple[Epsilon, ...] = Field(default=(0.01, 0.03, 0.1), min_length=1, max_length=20)
+    declared_epsilon: Epsilon | None = None
     """The budget that the model is to withstand; the largest epsilon unless said."""
     trained_on: tuple[str, ...] = ()
     purposes: tuple[str, ...] = ()
@@ -149,19 +148,19 @@ class Settings(_Part):
 
     schema_: Literal[1] = Field(alias="schema")
     organisation: Organisation
-    facts: Mapping[str, Any] = Field(default_factory=dict)
+    facts: Mapping[str, Fact] = Field(default_factory=dict)
     workspace: WorkspaceSettings = WorkspaceSettings()
     store: StoreSettings = StoreSettings()
     access: AccessSettings | None = None
     purposes: Mapping[Name, PurposeSettings] = Field(default_factory=dict)
     datasets: Mapping[Name, DatasetSettings] = Field(default_factory=dict)
     models: Mapping[Name, ModelSettings] = Field(default_factory=dict)
-    _folder: Path = Path()
+    _file: Path = Path()
 
     @property
     def folder(self) -> Path:
         """The folder that assay.toml lies in; every relative path starts here."""
-        return self._folder
+        return self._file.parent
 
     @property
     def workspace_folder(self) -> Path:
@@ -176,7 +175,13 @@ class Settings(_Part):
 
     def path(self, text: str) -> Path:
         """A path of assay.toml as an absolute one; links are not followed."""
-        return Path(os.path.abspath(self._folder / Path(text).expanduser()))  # noqa: PTH100
+        return Path(os.path.abspath(self.folder / Path(text).expanduser()))  # noqa: PTH100
+
+    def place(self, *keys: str) -> str:
+        """Where the file says this: `assay.toml, line 7`."""
+        if not self._file.name:
+            return FILE_NAME
+        return f"{self._file}, line {line_of(_text_of(self._file), keys)}"
 
     def facts_by_id(self) -> Mapping[str, Any]:
         """The facts that decide which law applies, as `org.roles` and the like."""
@@ -193,19 +198,31 @@ def read_settings(path: Path) -> Settings:
     if path.is_dir():
         path = path / FILE_NAME
     text = _text_of(path)
-    try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(
-            f"{path} is not TOML: {error}.", next_step="Correct that line and run it again."
-        ) from error
+    raw = _toml(path, text)
     try:
         settings = Settings.model_validate(_tuples(raw))
     except ValidationError as error:
         raise _settings_error(path, text, error) from error
-    object.__setattr__(settings, "_folder", path.absolute().parent)
+    object.__setattr__(settings, "_file", path.absolute())
     _check_references(path, text, settings)
     return settings
+
+
+def _toml(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        lines = text.splitlines() or [""]
+        end = f"at line {len(lines)}, column {len(lines[-1]) + 1}, the end of the file"
+        what = str(error).replace("at end of document", end)
+        raise SettingsError(
+            f"{path} is not TOML: {what}.", next_step="Correct that line and run it again."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        what = "a number too long" if isinstance(error, ValueError) else "arrays nested too deeply"
+        raise SettingsError(
+            f"{path} holds {what} to be read.", next_step="Nothing in assay.toml needs that."
+        ) from error
 
 
 def _text_of(path: Path) -> str:
@@ -216,7 +233,7 @@ def _text_of(path: Path) -> str:
             raise UnreadableFile(
                 f"{path} is longer than a million bytes.", next_step="Is it the right file?"
             )
-        return raw.decode()
+        return raw.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise UnreadableFile(
             f"There is no file {path}.",
@@ -227,15 +244,20 @@ def _text_of(path: Path) -> str:
             f"{path} cannot be read ({error.strerror}).", next_step="Check its owner and mode."
         ) from error
     except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
         raise UnreadableFile(
-            f"{path} is not UTF-8 (byte {error.start}).", next_step="Save it as UTF-8."
+            f"{path}, line {line}: not UTF-8 (byte {error.start}).", next_step="Save it as UTF-8."
+        ) from error
+    except ValueError as error:
+        raise UnreadableFile(
+            "The path of the settings holds a NUL.", next_step="Give the path of assay.toml."
         ) from error
 
 
 def _settings_error(path: Path, text: str, error: ValidationError) -> SettingsError:
     errors = error.errors()
     first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    place = [str(part) for part in first["loc"]]
+    place = [str(part) for part in first["loc"] if part != "[key]"]
     where = f"{path}, line {line_of(text, place)}"
     key = ".".join(place)
     if first["type"] == "extra_forbidden":
@@ -245,41 +267,51 @@ def _settings_error(path: Path, text: str, error: ValidationError) -> SettingsEr
         return SettingsError(f"{where}: there is no key {key!r}.", next_step=step)
     if first["type"] == "missing":
         return SettingsError(f"{where}: {key!r} is missing.", next_step="Add it.")
-    return SettingsError(f"{where}: {key!r}: {first['msg']}.", next_step="Correct the value.")
+    what = first["msg"].removeprefix("Value error, ")
+    return SettingsError(f"{where}: {key!r}: {what}.", next_step="Correct the value.")
 
 
 def _known_keys(table: list[str]) -> list[str]:
     """The keys that the table at this place may have."""
     part: Any = Settings
     for name in table:
-        fields = getattr(part, "model_fields", None)
-        if fields is None:
-            continue
-        field = next((f for n, f in fields.items() if name in (n, f.alias)), None)
-        if field is None:
-            continue
-        part = _part_within(field.annotation)
-    fields = getattr(part, "model_fields", {})
+        part = _within(part, name)
+    fields = getattr(_settings_class(part), "model_fields", {})
     return [field.alias or name for name, field in fields.items()]
 
 
-def _part_within(annotation: Any) -> Any:
-    """The settings class inside `X | None` or `Mapping[Name, X]`; the annotation if none is."""
-    for inner in getattr(annotation, "__args__", ()):
-        if isinstance(inner, type) and issubclass(inner, _Part):
-            return inner
-    return annotation
+def _within(annotation: Any, name: str) -> Any:
+    """The annotation of what `name` means inside a value of this one; None where nothing."""
+    part = _settings_class(annotation)
+    if part is not None:
+        fields = part.model_fields.items()
+        return next((f.annotation for n, f in fields if name in (n, f.alias)), None)
+    return get_args(annotation)[1] if _is_mapping(annotation) else None
+
+
+def _settings_class(annotation: Any) -> type[_Part] | None:
+    """The settings class that this is, or that is inside `X | None`."""
+    choices = (annotation, *(get_args(annotation) if not _is_mapping(annotation) else ()))
+    return next((c for c in choices if isinstance(c, type) and issubclass(c, _Part)), None)
+
+
+def _is_mapping(annotation: Any) -> bool:
+    return get_origin(annotation) is Mapping
 
 
 def _check_references(path: Path, text: str, settings: Settings) -> None:
     """Names that one part says of another must exist."""
-    groups = (("datasets", settings.datasets), ("models", settings.models))
-    for kind, parts in groups:
+    for kind, parts in (("datasets", settings.datasets), ("models", settings.models)):
         for name, part in parts.items():
             for purpose in part.purposes:
                 if purpose not in settings.purposes:
-                    _unknown_name(path, text, [kind, name, "purposes"], purpose, settings.purposes)
+                    place = [kind, name, "purposes"]
+                    raise _unknown_name(path, text, place, purpose, settings.purposes)
     for name, model in settings.models.items():
+        for dataset in model.trained_on:
+            if dataset not in settings.datasets:
+                place = ["models", name, "trained_on"]
+                raise _unknown_name(path, text, place, dataset, settings.datasets)
         if not model.source and not model.factory:
             line = line_of(text, ["models", name])
             raise SettingsError(
@@ -290,12 +322,12 @@ def _check_references(path: Path, text: str, settings: Settings) -> None:
 
 def _unknown_name(
     path: Path, text: str, place: list[str], name: str, known: Mapping[str, Any]
-) -> None:
+) -> SettingsError:
+    word = "dataset" if place[-1] == "trained_on" else "purpose"
     guess = nearest(name, list(known))
-    step = f"Did you mean {guess!r}?" if guess else f"Describe it under [purposes.{name}]."
-    raise SettingsError(
-        f"{path}, line {line_of(text, place)}: there is no purpose {name!r}.", next_step=step
-    )
+    step = f"Did you mean {guess!r}?" if guess else f"Describe it under [{word}s.{name}]."
+    where = f"{path}, line {line_of(text, place)}"
+    return SettingsError(f"{where}: there is no {word} {name!r}.", next_step=step)
 
 
 def _flattened(prefix: str, table: Mapping[str, Any]) -> list[tuple[str, Any]]:

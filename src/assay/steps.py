@@ -25,7 +25,7 @@ from assay.compliance.judge import DECLARATION
 from assay.data.classify import classify_table
 from assay.data.interface import Override
 from assay.data.observe import observe_classification
-from assay.errors import AssayError, BadInput, MissingExtra
+from assay.errors import AssayError, BadInput, CouldNotFinish, EmptyDataset, MissingExtra
 from assay.law.catalogues import level_named
 from assay.parts import Parts
 from assay.settings import ColumnSettings, DatasetSettings
@@ -35,6 +35,7 @@ from assay.vocabulary import Depth, Facts, Target, TargetKind
 
 _CLASSIFY_BYTES_PER_SECOND = 2_000_000
 _READER_SECONDS = 0.2
+_CHECK_WRITER = "Check how the file was written."
 
 
 class Room(Enum):
@@ -123,6 +124,16 @@ def _classification(parts: Parts, name: str, dataset: DatasetSettings, *, lenien
             return not_seen("classification_labels", "data.classify", target, moment, problem)
         table = open_dataset(scene, name)
         label = classify_table(table, overrides=overrides, executor=parts.executor)
+        if dataset_target(scene, name).digest != target.digest:
+            raise CouldNotFinish(
+                f"{path} was changed while it was read.",
+                next_step="Run it again when nothing writes to it.",
+            )
+        if label.rows == 0:
+            empty = EmptyDataset(f"{path} has columns but no rows.", next_step=_CHECK_WRITER)
+            if not lenient:
+                raise empty
+            return not_seen("classification_labels", "data.classify", target, moment, empty)
         return Seen((observe_classification(target, label, moment.now),))
 
     size = path.stat().st_size if path.is_file() else 0

@@ -20,7 +20,7 @@ from assay.step import Moment, Seen, Step, not_seen, step_key
 from assay.vocabulary import Depth, Target, TargetKind
 
 if TYPE_CHECKING:
-    from assay.models.test_data import TestData
+    from assay.models.examples import TestData
 
 EXAMPLES = {Depth.QUICK: 256, Depth.STANDARD: 1_000, Depth.FULL: 1_000_000_000}
 """How many test examples of a model a depth attacks at most."""
@@ -51,14 +51,14 @@ def open_trial(base: Settings, name: str, settings: ModelSettings) -> Trial | St
         )
         return _unmeasured_model(name, target, reason)
     try:
-        from assay.models import test_data
+        from assay.models import example_files, examples
         from assay.models.domain import domain_from_rows
         from assay.models.loading import open_model
 
-        data = test_data.load(settings.test_data, label=settings.label, folder=base.folder)
+        data = example_files.load(settings.test_data, label=settings.label, folder=base.folder)
         domain = _declared_domain(settings) or domain_from_rows(data.x, data.features)
         model = open_model(_description(base, name, settings, domain))
-        test_data.check_fit(data, model)
+        examples.check_fit(data, model)
     except MissingExtra as error:
         return _unmeasured_model(name, target, error)
     except ImportError as error:
@@ -97,7 +97,7 @@ def _description(
 
 def examinations(trial: Trial, depth: Depth, seed: int) -> Iterator[Step]:
     from assay.models.examination import members_for
-    from assay.models.test_data import sample
+    from assay.models.examples import sample
 
     data = sample(trial.data, EXAMPLES[depth], seed)
     seconds = costs(trial, depth, seed)
@@ -156,7 +156,7 @@ def _factory_digest(trial: Trial) -> str:
 def costs(trial: Trial, depth: Depth, seed: int) -> Mapping[str, float]:
     from assay.models.estimate import estimate_seconds
     from assay.models.examination import members_for
-    from assay.models.test_data import sample
+    from assay.models.examples import sample
 
     data = sample(trial.data, EXAMPLES[depth], seed)
     members = members_for(trial.model, depth)

@@ -17,7 +17,7 @@ from assay.audit_log.entry import new_event
 from assay.bootstrap import open_log_for_writing, open_parts
 from assay.cli.main import main
 from assay.crypto.signing import secret_from_file
-from assay.diagnosis import Diagnosis, Gravity, Surroundings, diagnose
+from assay.diagnosis.diagnose import Diagnosis, Gravity, Surroundings, diagnose
 from assay.settings import read_settings
 from assay.stores.records import newest_revision
 from assay.vocabulary import Target, TargetKind

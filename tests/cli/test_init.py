@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-import assay._folder_look as folder_look
-from assay._factories import FoundFactory, factories_in
-from assay._folder_look import FolderLook, FoundTable, FoundTestData, look_at
+import assay.proposal.folder as folder_look
 from assay.cli.main import main
 from assay.law.applicability import check_facts
-from assay.proposal import ASKED, propose
+from assay.proposal.factories import FoundFactory, factories_in
+from assay.proposal.folder import FolderLook, FoundTable, FoundTestData, look_at
+from assay.proposal.propose import ASKED, propose
 from assay.settings import Settings, read_settings
 
 HEADERS = "patient_id,name,date_of_birth,admission_date,discharge_date,label\n"

@@ -16,13 +16,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
 
-from assay.models import test_data
+from assay.models import examples
 from assay.models.domain import domain_from_rows
+from assay.models.examples import TestData
 from assay.models.interface import InputDomain, InputKind, Model
 from assay.models.libraries.sklearn import SklearnModel
 from assay.models.libraries.torch import TorchModel
 from assay.models.networks import Classifier
-from assay.models.test_data import TestData
 from assay.vocabulary import Target, TargetKind
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -94,7 +94,7 @@ def images() -> Case:
         torch.manual_seed(0)
         network = small_cnn(8)
     fit(network, x[:1000], y[:1000], epochs=15)
-    data = test_data.make(x[1000:1100], y[1000:1100], "digits")
+    data = examples.make(x[1000:1100], y[1000:1100], "digits")
     return Case(torch_model(network, UNIT_IMAGES), data)
 
 
@@ -107,7 +107,7 @@ def mnist() -> Case:
         torch.manual_seed(0)
         network = small_cnn(28, (16, 32))
     fit(network, x[:3000], y[:3000], epochs=4)
-    return Case(torch_model(network, UNIT_IMAGES), test_data.make(x[4000:4128], y[4000:4128], "m"))
+    return Case(torch_model(network, UNIT_IMAGES), examples.make(x[4000:4128], y[4000:4128], "m"))
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +117,7 @@ def rows() -> Case:
     pipeline = make_pipeline(StandardScaler(), LogisticRegression()).fit(x[:300], y[:300])
     target = Target(TargetKind.MODEL, "regression", "sha256:" + "1" * 64)
     model = SklearnModel(target, domain_from_rows(x), pipeline)
-    return Case(model, test_data.make(x[300:400], y[300:400], "cancer"))
+    return Case(model, examples.make(x[300:400], y[300:400], "cancer"))
 
 
 @pytest.fixture(scope="session")
@@ -134,5 +134,5 @@ def row_network() -> Case:
         first = network[0]
         first.weight /= torch.from_numpy(deviation)
         first.bias -= first.weight @ torch.from_numpy(mean)
-    data = test_data.make(x[300:400], y[300:400], "cancer")
+    data = examples.make(x[300:400], y[300:400], "cancer")
     return Case(torch_model(network, domain_from_rows(x)), data)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from assay.compliance.fail_on import Condition
     from assay.step import Step
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -86,13 +88,58 @@ def write_json(destination: str | None, value: Any) -> None:
     """Write JSON where `--json` says; nothing where it says nothing."""
     if destination is None:
         return
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    data = text.encode("utf-8", "backslashreplace")
     if destination == "-":
-        click.echo(text, nl=False)
+        click.echo(data, nl=False)
         return
     from assay.atomic import write_atomically
 
-    write_atomically(Path(destination), text.encode(), mode=0o640)
+    write_atomically(Path(destination), data, mode=0o640)
+
+
+def conditions(fail_on: Sequence[str], *, baseline: bool) -> tuple[Condition, ...]:
+    """What `--fail-on` says, understood before the work begins.
+
+    Raises:
+        BadInput: an expression is not known, or `new` has no baseline to compare with.
+    """
+    from assay.compliance.fail_on import parse_conditions
+    from assay.errors import BadInput
+
+    parsed = parse_conditions(fail_on)
+    if not baseline and any(condition.text == "new" for condition in parsed):
+        raise BadInput(
+            "--fail-on new needs something to compare with.",
+            next_step="Give the assessment.json of an earlier `assay assess` with --baseline.",
+        )
+    return parsed
+
+
+def expect_writable(*files: str | Path | None) -> None:
+    """Refuse, before the work begins, to write where nothing can be written.
+
+    Raises:
+        NotWritable: a file's folder is missing or not writable, or the file is a folder.
+    """
+    from assay.errors import NotWritable
+
+    for file in files:
+        if file is None or file == "-":
+            continue
+        path = Path(file)
+        if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+            raise NotWritable(
+                f"{path} cannot be written.",
+                next_step="Name a file in a folder that is there and that you may write to.",
+            )
+
+
+@contextmanager
+def strangers_to_stderr() -> Iterator[None]:
+    """What models and plugins print goes to standard error: standard output is ours."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def console() -> Console:

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli._shared import (
+    conditions,
     executor_option,
+    expect_writable,
     fail_on_option,
     json_option,
     listening,
     seed_option,
     settings_argument,
+    strangers_to_stderr,
     write_json,
 )
 
@@ -81,26 +84,26 @@ def carry_out(
     from assay.atomic import make_folder, write_atomically
     from assay.bootstrap import open_parts
     from assay.cli._findings import show_assessment
-    from assay.compliance.fail_on import parse_conditions, read_baseline, reasons
+    from assay.compliance.fail_on import read_baseline, reasons
     from assay.settings import read_settings
     from assay.steps import plan
     from assay.vocabulary import Depth
 
     settings = read_settings(settings_file)
-    conditions = parse_conditions(fail_on)
+    stops = conditions(fail_on, baseline=baseline is not None)
     before = None if baseline is None else read_baseline(baseline)
-    wanted = Depth(depth)
-    with open_parts(settings, executor=executor) as parts:
+    wanted, folder = Depth(depth), out or settings.folder
+    make_folder(folder)
+    page, data = folder / "report.html", folder / "assessment.json"
+    expect_writable(page, data, json_file)
+    with open_parts(settings, executor=executor) as parts, strangers_to_stderr():
         if again:
             parts.store.forget_steps()
         planned = plan(parts, depth=wanted, seed=seed)
         click.echo(_beforehand(planned, wanted), err=True)
         with listening() as listener:
             assessment = main_job.assess(parts, planned, depth=wanted, seed=seed, listener=listener)
-    folder = out or settings.folder
-    make_folder(folder)
     reports = {member.name: member.use() for member in plugins.available("reports")}
-    page, data = folder / "report.html", folder / "assessment.json"
     write_atomically(page, reports["html"].render(assessment), mode=0o640)
     rendered = reports["json"].render(assessment)
     write_atomically(data, rendered, mode=0o640)
@@ -111,7 +114,7 @@ def carry_out(
     if json_file != "-":
         paths = {"Report": page, "Assessment": data, "Log": settings.workspace_folder}
         show_assessment(assessment, paths, _afterwards(planned))
-    met = reasons(conditions, assessment, before)
+    met = reasons(stops, assessment, before)
     for reason in met:
         click.echo(f"--fail-on: {reason}", err=True)
     return 1 if met else 0

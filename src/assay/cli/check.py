@@ -8,11 +8,14 @@ import click
 
 from assay.cli._lazy import LazyGroup
 from assay.cli._shared import (
+    conditions,
+    expect_writable,
     fail_on_option,
     json_option,
     listening,
     settings_argument,
     show_table,
+    strangers_to_stderr,
     write_json,
 )
 from assay.errors import BadInput
@@ -91,16 +94,17 @@ def run(
     from assay.bootstrap import open_parts
     from assay.canonical import to_json
     from assay.cli._findings import show_findings
-    from assay.compliance.fail_on import parse_conditions, read_baseline, reasons
+    from assay.compliance.fail_on import read_baseline, reasons
     from assay.settings import read_settings
     from assay.steps import Room, plan
     from assay.vocabulary import Depth
 
-    conditions = parse_conditions(fail_on)
+    stops = conditions(fail_on, baseline=baseline is not None)
     before = None if baseline is None else read_baseline(baseline)
     wanted = _wanted(theme, ids)
+    expect_writable(json_file)
     rooms = frozenset({Room.DATA, Room.INSPECTIONS})
-    with open_parts(read_settings(settings)) as parts:
+    with open_parts(read_settings(settings)) as parts, strangers_to_stderr():
         planned = plan(parts, depth=Depth.QUICK, seed=0, rooms=rooms, lenient=True)
         with listening() as listener:
             assessment = main_job.assess(
@@ -109,7 +113,7 @@ def run(
     write_json(json_file, {"schema": 1, "findings": to_json(assessment.findings)})
     if json_file != "-":
         show_findings(assessment.findings)
-    met = reasons(conditions, assessment, before)
+    met = reasons(stops, assessment, before)
     for reason in met:
         click.echo(f"--fail-on: {reason}", err=True)
     return 1 if met else 0

@@ -10,7 +10,7 @@ import click
 from assay.cli._shared import json_option, settings_argument, show_table, write_json
 
 if TYPE_CHECKING:
-    from assay.diagnosis import Surroundings
+    from assay.diagnosis.diagnose import Surroundings
 
 
 @click.command()
@@ -26,7 +26,7 @@ def doctor(settings: Path, fail_on: str | None, json_file: str | None) -> int:
 
     Nothing is changed.
     """
-    from assay.diagnosis import Gravity, diagnose
+    from assay.diagnosis.diagnose import Gravity, diagnose
     from assay.versions import versions
 
     found = diagnose(settings, _surroundings())
@@ -60,7 +60,7 @@ def _surroundings() -> Surroundings:
     from importlib.util import find_spec
 
     from assay.bootstrap import utc_now
-    from assay.diagnosis import Surroundings
+    from assay.diagnosis.diagnose import Surroundings
 
     return Surroundings(
         now=utc_now(),

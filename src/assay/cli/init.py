@@ -13,8 +13,8 @@ import click
 from assay.cli._shared import json_option, show_table, write_json
 
 if TYPE_CHECKING:
-    from assay._folder_look import FolderLook
-    from assay.proposal import Proposal
+    from assay.proposal.folder import FolderLook
+    from assay.proposal.propose import Proposal
 
 _TRIES_MAX = 5
 
@@ -33,9 +33,9 @@ def init(
     Nothing that is found is imported, unpickled or run. On a terminal it asks for the facts that
     decide which law applies; each may be left open.
     """
-    from assay._folder_look import look_at
+    from assay.proposal.folder import look_at
     from assay.atomic import write_atomically
-    from assay.proposal import propose
+    from assay.proposal.propose import propose
     from assay.settings import FILE_NAME
 
     file = folder / FILE_NAME
@@ -78,7 +78,7 @@ def _check_folder(folder: Path, file: Path, *, force: bool, dry_run: bool) -> No
 
 def _ask() -> dict[str, tuple[str, ...]]:
     """The facts that were declared; one that was left open is not in it."""
-    from assay.proposal import ASKED
+    from assay.proposal.propose import ASKED
 
     click.echo(
         "Which law applies follows from a few facts. Separate several answers by commas;\n"
@@ -94,7 +94,7 @@ def _ask() -> dict[str, tuple[str, ...]]:
 
 
 def _ask_one(fact: str) -> tuple[str, ...] | None:
-    from assay.proposal import allowed_words, fact_row
+    from assay.proposal.propose import allowed_words, fact_row
 
     row = fact_row(fact)
     click.echo(f"{row['question'].capitalize()}: {allowed_words(fact)}.", err=True)
@@ -140,7 +140,7 @@ def _show(folder: Path, file: Path, look: FolderLook, proposal: Proposal) -> Non
 
 
 def _rows(look: FolderLook, proposal: Proposal) -> Iterator[tuple[str, str, str, str]]:
-    from assay._guesses import shown
+    from assay.proposal.guesses import shown
 
     for dataset in proposal.datasets:
         found = {"subject": dataset.subject.value, "start of retention": dataset.start.value}
@@ -157,7 +157,7 @@ def _rows(look: FolderLook, proposal: Proposal) -> Iterator[tuple[str, str, str,
 
 
 def _as_json(file: Path, look: FolderLook, proposal: Proposal, *, written: bool) -> dict[str, Any]:
-    from assay._guesses import shown
+    from assay.proposal.guesses import shown
 
     return {
         "schema": 1,

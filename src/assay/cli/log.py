@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from assay.audit_log.interface import Verification
 
 _HERE = "assay.cli.log"
+_WORDS_MAX = 1_000
 
 
 @click.group(
@@ -146,9 +148,10 @@ def append(
     """Append one event; it is on disk and signed when this returns."""
     from assay.audit_log.entry import new_event
     from assay.bootstrap import actor_of, open_log_for_writing
-    from assay.main_job import CLIENT_AGENT
+    from assay.kept import CLIENT_AGENT
     from assay.settings import read_settings
 
+    _expect_event(type_, {"action": action, "target": target, "outcome": outcome, "id": event_id})
     read = read_settings(settings)
     with open_log_for_writing(read) as opened:
         event = new_event(
@@ -166,6 +169,21 @@ def append(
     if json_file != "-":
         click.echo(f"Entry {index}.")
     return 0
+
+
+def _expect_event(type_: str, words: Mapping[str, str | None]) -> None:
+    """Refuse what no entry can hold before a log is begun for it."""
+    from assay.audit_log.entry import SEVERITIES
+
+    if type_ not in SEVERITIES:
+        known = ", ".join(sorted(SEVERITIES))
+        raise BadInput(f"There is no event type {type_!r}.", next_step=f"The types are: {known}.")
+    for option, text in words.items():
+        if text is not None and (len(text) > _WORDS_MAX or not text.isprintable()):
+            raise BadInput(
+                f"--{option} has more than {_WORDS_MAX} characters, or one that cannot be shown.",
+                next_step="Write a few words on one line, in UTF-8.",
+            )
 
 
 def _target(text: str, organisation: str) -> Any:

@@ -7,6 +7,7 @@ what happened, with what, and what to do next; `ASSAY_DEBUG=1` adds the tracebac
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -44,6 +45,10 @@ def cli() -> None:
 
 def run() -> None:
     """The entry point: carries out a command and exits with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the terminal cannot show is no reason to stop.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
 
 
@@ -54,7 +59,7 @@ def main(arguments: list[str]) -> int:
     try:
         status = cli.main(arguments, prog_name="assay", standalone_mode=False)
     except click.exceptions.Abort:
-        return _failed("Stopped.", "", 3)
+        return _failed("Stopped before anything was kept.", "Run it again.", 3)
     except click.ClickException as error:
         error.show()
         return 2
@@ -63,23 +68,41 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _failed("Stopped before anything was kept.", "Run it again.", 3)
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
-        return 0
+        return _nobody_reads()
     except OSError as error:
         return _os_error(error)
+    except SystemExit:
+        what = "The code of a model or of its test data ended Python, with sys.exit for instance."
+        return _failed(what, "Take that out of what runs when it is imported or called.", 2)
+    except MemoryError:
+        return _failed("There is not enough memory for this.", "Use a machine with more.", 3)
     except Exception as error:  # noqa: BLE001 - a user gets a sentence, not a traceback
         what = f"assay itself failed ({type(error).__name__}): this is a bug."
         return _failed(what, "ASSAY_DEBUG=1 shows where; please report it.", 3)
     return status if isinstance(status, int) else 0
 
 
+def _nobody_reads() -> int:
+    """Whoever read our output has gone, as `head` does: say nothing, but do not claim success."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)
+    return 3
+
+
 def _os_error(error: OSError) -> int:
+    """A file's refusal that nobody below gave a name."""
     from pathlib import Path
 
     from assay.atomic import write_error
+    from assay.errors import DiskFull
 
-    named = write_error(Path(str(error.filename or "a file")), error)
-    return _failed(named.message, named.next_step, named.exit_code)
+    file = str(error.filename or "a file")
+    named = write_error(Path(file), error)
+    if isinstance(named, DiskFull):
+        return _failed(named.message, named.next_step, named.exit_code)
+    reason = error.strerror or type(error).__name__
+    return _failed(f"{file} cannot be used ({reason}).", "Check its path, owner and mode.", 3)
 
 
 def _failed(message: str, next_step: str, status: int) -> int:

@@ -9,13 +9,16 @@ import click
 
 from assay.cli._lazy import LazyGroup
 from assay.cli._shared import (
+    conditions,
     executor_option,
+    expect_writable,
     fail_on_option,
     json_option,
     listening,
     seed_option,
     settings_argument,
     show_table,
+    strangers_to_stderr,
     write_json,
 )
 from assay.errors import BadInput
@@ -59,18 +62,20 @@ def robustness(
     from assay import main_job
     from assay.bootstrap import open_parts
     from assay.canonical import to_json
-    from assay.compliance.fail_on import parse_conditions, reasons
+    from assay.compliance.fail_on import reasons
     from assay.settings import read_settings
     from assay.steps import Room, plan
     from assay.vocabulary import Depth
 
-    conditions, read, wanted = parse_conditions(fail_on), read_settings(settings), Depth(depth)
+    stops, wanted = conditions(fail_on, baseline=False), Depth(depth)
+    read = read_settings(settings)
+    expect_writable(json_file)
     if strangers := sorted(set(names) - set(read.models)):
         raise BadInput(
             f"There is no model {strangers[0]!r} in assay.toml.",
-            next_step=f"The models are: {', '.join(read.models)}.",
+            next_step=f"The models are: {', '.join(read.models) or 'none'}.",
         )
-    with open_parts(read, executor=executor) as parts:
+    with open_parts(read, executor=executor) as parts, strangers_to_stderr():
         rooms = frozenset({Room.MODELS})
         planned = plan(parts, depth=wanted, seed=seed, rooms=rooms, models=names or None)
         with listening() as listener:
@@ -83,7 +88,7 @@ def robustness(
             _show(measured)
         for line in assessment.unmeasured:
             click.echo(line)
-    met = reasons(conditions, assessment, None)
+    met = reasons(stops, assessment, None)
     for reason in met:
         click.echo(f"--fail-on: {reason}", err=True)
     return 1 if met else 0

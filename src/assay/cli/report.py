@@ -48,7 +48,7 @@ def report(
         assessment = replace(assessment, postures=kept)
     rendered: bytes = formats[format_].use().render(assessment)
     if out is None:
-        click.echo(rendered.decode(), nl=False)
+        click.echo(rendered, nl=False)
     else:
         write_atomically(out, rendered, mode=0o640)
         click.echo(str(out))
@@ -87,7 +87,7 @@ def _rows(risks: tuple[Risk, ...]) -> list[tuple[str, ...]]:
 
 def _assessment(settings: Path, entry: int | None) -> Assessment:
     from assay.bootstrap import open_log_for_reading
-    from assay.main_job import latest, reopen
+    from assay.kept import latest, reopen
     from assay.settings import read_settings
 
     with open_log_for_reading(read_settings(settings)) as log:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from assay.data.columns import flat_names
 from assay.data.decide import decide
+from assay.data.detectors import policies
 from assay.data.interface import ColumnLabel, Override, Progress, Table, TableLabel
 from assay.data.scan import scan_batch
 from assay.data.tables import open_table
 from assay.data.tally import Tally, merge_tables
 from assay.errors import BadInput
-from assay.law.catalogues import entity_policies
 from assay.vocabulary import Category, Json, SecurityLevel
 
 if TYPE_CHECKING:
@@ -146,10 +146,10 @@ def _check_overrides(table: str, names: tuple[str, ...], overrides: Mapping[str,
         if not override.because.strip():
             step = "Say in a sentence why, and who decided."
             raise BadInput(f"The override of column {name} gives no reason.", next_step=step)
-        if override.entity not in (None, "none", *entity_policies()):
+        if override.entity not in (None, "none", *policies()):
             raise BadInput(
                 f"The override of column {name} names no known entity: {override.entity}.",
-                next_step=f"Entities are: none, {', '.join(entity_policies())}.",
+                next_step=f"Entities are: none, {', '.join(policies())}.",
             )
 
 
@@ -163,7 +163,7 @@ def _overridden(label: ColumnLabel, override: Override | None) -> ColumnLabel:
         level = SecurityLevel.INTERNAL
         decided = replace(decided, category=Category.NONE, entity=None, level=level)
     elif override.entity is not None:
-        policy = entity_policies()[override.entity]
+        policy = policies()[override.entity]
         entity = override.entity
         decided = replace(decided, category=policy.category, entity=entity, level=policy.level)
     return decided if override.level is None else replace(decided, level=override.level)

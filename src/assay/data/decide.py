@@ -20,12 +20,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from assay.data.detectors import detector_of, every_detector
+from assay.data.detectors import detector_of, every_detector, policies
 from assay.data.headers import HeaderFit
 from assay.data.interface import ColumnLabel, Detector, RareFind
 from assay.data.scan import fitting_headers
 from assay.data.tally import EntityTally, Tally
-from assay.law.catalogues import entity_policies
 from assay.vocabulary import Category, SecurityLevel
 
 _PLAUSIBLE_SHARE = 0.5
@@ -49,7 +48,7 @@ class _Candidate:
 
     @property
     def rank(self) -> tuple[float, int, str]:
-        return round(self.confidence, 3), entity_policies()[self.entity].level, self.entity
+        return round(self.confidence, 3), policies()[self.entity].level, self.entity
 
 
 def decide(header: str, tally: Tally) -> ColumnLabel:
@@ -60,9 +59,9 @@ def decide(header: str, tally: Tally) -> ColumnLabel:
         best = _free_text(tally, finds) or _mixed(tally, finds)
     if best is None:
         return _nothing(header, tally)
-    policy = entity_policies()[best.entity]
+    policy = policies()[best.entity]
     rare = tuple(find for find in finds if _is_rare(find, best.entity, tally))
-    levels = (policy.level, *(entity_policies()[find.entity].level for find in rare))
+    levels = (policy.level, *(policies()[find.entity].level for find in rare))
     return ColumnLabel(
         name=header,
         category=policy.category,
@@ -147,7 +146,7 @@ def _mixed(tally: Tally, finds: tuple[RareFind, ...]) -> _Candidate | None:
     """The type of the finds in a column that is otherwise none: the highest level, then the most."""
     if not finds:
         return None
-    top = max(finds, key=lambda find: (entity_policies()[find.entity].level, find.rows))
+    top = max(finds, key=lambda find: (policies()[find.entity].level, find.rows))
     noun = detector_of(top.entity).noun
     why = f"{percent(top.rows, tally.nonnull)} of {tally.nonnull} values hold {noun}"
     return _Candidate(top.entity, 0.7, top.rows, why)

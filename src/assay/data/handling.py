@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assay.data.detectors import policies
 from assay.data.interface import ColumnLabel, TableLabel
 from assay.errors import BadInput
-from assay.law.catalogues import LevelPolicy, entity_policies, level_policies
+from assay.law.catalogues import LevelPolicy, level_policies
 from assay.vocabulary import Category, SecurityLevel
 
 
@@ -78,7 +79,7 @@ def _policy(label: ColumnLabel) -> LevelPolicy:
 def _masking(label: ColumnLabel, policy: LevelPolicy) -> str:
     if label.entity is None:
         return policy.default_masking
-    known = entity_policies().get(label.entity)
+    known = policies().get(label.entity)
     if known is None:
         raise BadInput(
             f"Column {label.name} has an entity that no handling is written for: {label.entity}.",

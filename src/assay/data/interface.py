@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from assay.law.catalogues import EntityPolicy
 from assay.vocabulary import Category, SecurityLevel
 
 if TYPE_CHECKING:
@@ -103,6 +104,8 @@ class Detector:
     """True when date and timestamp columns can be of this type; they are read as ISO 8601."""
     examples: tuple[str, ...] = ()
     near_misses: tuple[str, ...] = ()
+    policy: EntityPolicy | None = None
+    """Category, level and masking of an entity that `law/handling.yaml` does not know."""
 
 
 @dataclass(frozen=True, slots=True)

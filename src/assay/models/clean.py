@@ -11,8 +11,8 @@ from assay.intervals import wilson
 from assay.vocabulary import Facts, Proportion
 
 if TYPE_CHECKING:
+    from assay.models.examples import TestData
     from assay.models.interface import Labels, Mask, Model
-    from assay.models.test_data import TestData
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from assay.models.meter import Meter
 from assay.vocabulary import Depth
 
 if TYPE_CHECKING:
-    from assay.models.test_data import TestData
+    from assay.models.examples import TestData
 
 _BATCH_EXAMPLES_MAX = 128
 _SECONDS_PER_TIMING = 0.1

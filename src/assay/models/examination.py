@@ -40,7 +40,7 @@ from assay.models.trial import Trial, measured, show
 from assay.vocabulary import Depth, Exhibit, Facts, Json, Method, Observation
 
 if TYPE_CHECKING:
-    from assay.models.test_data import TestData
+    from assay.models.examples import TestData
 
 SOURCE_VERSION = 1
 

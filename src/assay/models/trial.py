@@ -23,8 +23,8 @@ from assay.vocabulary import Exhibit, Facts, Json
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from assay.models.examples import TestData
     from assay.models.interface import Floats, Mask
-    from assay.models.test_data import TestData
 
 PAIRS_SHOWN_MAX = 6
 

@@ -15,6 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, inspect, select
 from sqlalchemy.engine import Row, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
@@ -137,6 +138,11 @@ def migrate(engine: Engine) -> None:
             command.upgrade(config, "head")
     except SQLAlchemyError as error:
         raise store_error(engine, error) from error
+    except CommandError as error:
+        raise StoreError(
+            f"The records at {_shown(engine)} have a schema that this assay does not know.",
+            next_step="A newer assay made it: install that one, or restore your copy.",
+        ) from error
 
 
 def newest_revision() -> str:

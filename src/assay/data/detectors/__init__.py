@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from assay import plugins
 from assay.data.interface import Detector
 from assay.errors import BadInput
-from assay.law.catalogues import entity_policies
+from assay.law.catalogues import EntityPolicy, entity_policies
 
 
 @cache
@@ -19,12 +20,22 @@ def every_detector() -> tuple[Detector, ...]:
     """
     found = tuple(member.value for member in plugins.available("detectors"))
     for detector in found:
-        if detector.entity not in entity_policies():
+        if detector.entity not in entity_policies() and detector.policy is None:
             raise BadInput(
                 f"The detector of {detector.entity!r} has no category and level.",
-                next_step="Add the entity to law/handling.yaml, or remove the package.",
+                next_step="Give it a policy, or remove the package that brings it.",
             )
     return found
+
+
+@cache
+def policies() -> Mapping[str, EntityPolicy]:
+    """Category, level and masking of every entity: the catalogue's, and those that detectors bring.
+
+    The catalogue's word stands above a detector's.
+    """
+    brought = {d.entity: d.policy for d in every_detector() if d.policy is not None}
+    return {**brought, **entity_policies()}
 
 
 def detector_of(entity: str) -> Detector:

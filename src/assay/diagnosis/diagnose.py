@@ -19,13 +19,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from assay import plugins
-from assay._records_look import look_at_records
 from assay.audit_log.interface import Damage, EventQuery
 from assay.audit_log.log import DATABASE, read_events
 from assay.audit_log.verify import verify
 from assay.bootstrap import VERIFIER_FILE, open_log_for_reading, read_verifier_key
 from assay.crypto.signing import SigningKey, secret_from_file
 from assay.data.detectors import every_detector
+from assay.diagnosis.records import look_at_records
 from assay.errors import AssayError
 from assay.law.applicability import check_facts
 from assay.settings import FILE_NAME, Settings, read_settings

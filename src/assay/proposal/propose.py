@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from assay._folder_look import FolderLook
-from assay._guesses import (
+from assay.law.catalogues import catalogue
+from assay.proposal.folder import FolderLook
+from assay.proposal.guesses import (
     TORCH_SUFFIXES,
     DatasetGuess,
     Guess,
@@ -23,7 +24,6 @@ from assay._guesses import (
     quoted,
     shown,
 )
-from assay.law.catalogues import catalogue
 
 ASKED = (
     "org.roles",

@@ -12,9 +12,10 @@ from pyarrow import csv, parquet
 
 from assay.errors import BadInput, BadTestData, EmptyDataset, UnknownFormat, UnreadableFile
 from assay.models.domain import domain_from_rows
+from assay.models.example_files import load
+from assay.models.examples import TestData, check_fit, make, sample
 from assay.models.interface import InputDomain, InputKind
 from assay.models.libraries.function import FunctionModel
-from assay.models.test_data import TestData, check_fit, load, make, sample
 from assay.vocabulary import Target, TargetKind
 
 X = np.arange(24, dtype=np.float32).reshape(8, 3)

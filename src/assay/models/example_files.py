@@ -1,4 +1,9 @@
-"""Reads test data from files: npz, folders of pictures, CSV and Parquet."""
+"""Reads test data for models.
+
+A set is an `.npz` file with arrays x and y, a folder with one sub-folder of PNG or JPEG pictures
+for each class, a CSV or Parquet file with a label column, or a function `package.module:function`
+that returns (x, y). Nothing is unpickled.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assay.errors import BadTestData, EmptyDataset, MissingExtra, UnreadableFile
-from assay.models.test_data import TestData, make
+from assay.errors import BadTestData, EmptyDataset, MissingExtra, UnknownFormat, UnreadableFile
+from assay.models import imports
+from assay.models.examples import TestData, make
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,6 +24,38 @@ if TYPE_CHECKING:
     from assay.models.interface import Floats
 
 _PICTURES = (".png", ".jpg", ".jpeg")
+
+
+def load(source: str, *, label: str = "", folder: Path) -> TestData:
+    """The test data that `source` names: a path from `folder`, or a function there.
+
+    `label` is the name of the label column of a CSV or Parquet file.
+
+    Raises:
+        UnreadableFile: missing, or not what its name says.
+        UnknownFormat: no reader for its ending.
+        EmptyDataset, BadTestData: as `make`.
+        BadInput: the function cannot be imported.
+        MissingExtra: the reader's library is not installed.
+    """
+    path = folder / source
+    if ":" in source and not path.exists():
+        return _from_function(source, folder)
+    if not path.exists():
+        raise UnreadableFile(
+            f"There is no test data at {path}.", next_step="Check test_data of the model."
+        )
+    if path.is_dir():
+        return read_picture_folder(path)
+    readers = {".npz": read_npz, ".csv": read_table, ".parquet": read_table}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise UnknownFormat(
+            f"{path} is no test data that assay can read.",
+            next_step="Use .npz with x and y, .csv or .parquet with a label column, a folder of "
+            "pictures, or package.module:function.",
+        )
+    return reader(path, label)
 
 
 def read_npz(path: Path, _label: str) -> TestData:
@@ -151,3 +189,15 @@ def _picture(path: Path) -> Floats:
         raise UnreadableFile(f"{path} is not a PNG or JPEG picture.") from error
     pixels /= 255
     return pixels[None] if grey else pixels.transpose(2, 0, 1)
+
+
+def _from_function(source: str, folder: Path) -> TestData:
+    function = imports.named(source, folder)
+    try:
+        x, y = function()
+    except Exception as error:
+        raise BadTestData(
+            f"{source} failed ({type(error).__name__}: {error}).",
+            next_step="The function is called without arguments and returns (x, y).",
+        ) from error
+    return make(x, y, source)

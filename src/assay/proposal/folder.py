@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from assay._factories import FoundFactory, factories_in
+from assay.proposal.factories import FoundFactory, factories_in
 
 DEPTH_MAX, FILES_MAX = 6, 20_000
 _HEAD_BYTES = 65_536

@@ -1,9 +1,8 @@
 """Examples with known labels, on which a model is measured.
 
-A set is an `.npz` file with arrays x and y, a folder with one sub-folder of PNG or JPEG pictures
-for each class, a CSV or Parquet file with a label column, or a function `package.module:function`
-that returns (x, y). Nothing is unpickled. Rows are (n, features), images (n, channels, height,
-width); pictures are scaled to 0..1. Labels that are words are numbered in sorted order.
+Read from files or functions by `example_files.py`, or made from arrays in memory. Rows are
+(n, features), images (n, channels, height, width); pictures are scaled to 0..1. Labels that are words
+are numbered in sorted order.
 """
 
 from __future__ import annotations
@@ -11,13 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from assay.errors import BadTestData, EmptyDataset, UnknownFormat, UnreadableFile
-from assay.models import imports
+from assay.errors import BadTestData, EmptyDataset
 from assay.models.domain import outside
 
 if TYPE_CHECKING:
@@ -67,40 +64,6 @@ def make(
         )
     digest = _digest(examples, labels)
     return TestData(examples, labels, name, digest, digest, class_names, tuple(features))
-
-
-def load(source: str, *, label: str = "", folder: Path) -> TestData:
-    """The test data that `source` names: a path from `folder`, or a function there.
-
-    `label` is the name of the label column of a CSV or Parquet file.
-
-    Raises:
-        UnreadableFile: missing, or not what its name says.
-        UnknownFormat: no reader for its ending.
-        EmptyDataset, BadTestData: as `make`.
-        BadInput: the function cannot be imported.
-        MissingExtra: the reader's library is not installed.
-    """
-    from assay.models import test_data_files as files
-
-    path = folder / source
-    if ":" in source and not path.exists():
-        return _from_function(source, folder)
-    if not path.exists():
-        raise UnreadableFile(
-            f"There is no test data at {path}.", next_step="Check test_data of the model."
-        )
-    if path.is_dir():
-        return files.read_picture_folder(path)
-    readers = {".npz": files.read_npz, ".csv": files.read_table, ".parquet": files.read_table}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise UnknownFormat(
-            f"{path} is no test data that assay can read.",
-            next_step="Use .npz with x and y, .csv or .parquet with a label column, a folder of "
-            "pictures, or package.module:function.",
-        )
-    return reader(path, label)
 
 
 def check_fit(data: TestData, model: Model) -> int:
@@ -159,18 +122,6 @@ def _shares(sizes: np.ndarray[Any, Any], count: int) -> list[int]:
     for index in np.argsort(shares - exact, kind="stable")[: count - shares.sum()]:
         shares[index] += 1
     return [int(share) for share in shares]
-
-
-def _from_function(source: str, folder: Path) -> TestData:
-    function = imports.named(source, folder)
-    try:
-        x, y = function()
-    except Exception as error:
-        raise BadTestData(
-            f"{source} failed ({type(error).__name__}: {error}).",
-            next_step="The function is called without arguments and returns (x, y).",
-        ) from error
-    return make(x, y, source)
 
 
 def _labels(y: np.ndarray[Any, Any], name: str) -> tuple[Labels, tuple[str, ...]]:

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from assay._folder_look import FolderLook, FoundTable
 from assay.data.headers import folded, header_words
+from assay.proposal.folder import FolderLook, FoundTable
 
 TABLES_MAX, MODELS_MAX = 100, 50
 """So many are proposed, no more: the text stays readable and below the limit of settings."""
