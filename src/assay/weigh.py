@@ -145,7 +145,8 @@ def _validations(
     for dataset in declared.get("datasets", {}):
         level = _level(dataset, declared, evidence)
         if level is not None:
-            rows += validate_controls(dataset, level, findings)
+            source = str(declared["datasets"][dataset].get("source", ""))
+            rows += validate_controls(dataset, level, findings, source=source)
     return tuple(rows)
 
 

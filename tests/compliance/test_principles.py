@@ -8,7 +8,7 @@ import pytest
 
 from assay.compliance.principles import effective_level, policy_of, validate_controls
 from assay.errors import BadInput
-from assay.vocabulary import Facts, SecurityLevel, Status
+from assay.vocabulary import Facts, Finding, Location, SecurityLevel, Status
 from tests.compliance.test_posture import finding
 
 NOTHING: Facts = {"columns": {"a": {"level": "internal"}}}
@@ -69,6 +69,21 @@ def test_a_control_has_the_status_of_its_check() -> None:
         "audit": Status.FAIL,
         "retention": Status.NOT_ASSESSED,
     }
+
+
+def test_a_fault_of_access_elsewhere_does_not_fail_a_dataset() -> None:
+    fault = replace(
+        finding("CHK-FILE-ACCESS", Status.FAIL), locations=(Location("a.parquet", "is open"),)
+    )
+
+    def access(source: str, found: Finding = fault) -> Status:
+        rows = validate_controls("people", SecurityLevel.RESTRICTED, [found], source=source)
+        return next(v.status for v in rows if v.control == "access")
+
+    assert access("./a.parquet") is Status.FAIL
+    assert access("b.parquet") is Status.PASS
+    above = replace(fault, locations=(Location("/", "is a folder above in which ..."),))
+    assert access("b.parquet", above) is Status.FAIL
 
 
 def test_public_data_need_no_encryption_and_no_access_control() -> None:

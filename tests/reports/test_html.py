@@ -72,7 +72,7 @@ def test_the_content_security_policy_is_strict(outline: Outline) -> None:
 def test_hostile_names_are_shown_and_not_obeyed(page: str, outline: Outline) -> None:
     heading = outline.all("h1")[0].text
     assert '<script>alert("org")</script> & Daughters\\x1b[2J' in heading
-    cells = [cell.text.strip() for cell in outline.all("th")]
+    cells = [cell.text.strip() for tag in ("th", "code") for cell in outline.all(tag)]
     assert '"><script>alert(1)</script>\\u202egnp' in cells
     assert "<script" not in page
 

@@ -8,6 +8,7 @@ CHK-RETENTION. An empty set of validations is "not assessed", never "all fine".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from posixpath import normpath
 
 from assay.law.catalogues import LevelPolicy, level_named, level_policies
 from assay.vocabulary import ControlValidation, Facts, Finding, SecurityLevel, Status, TargetKind
@@ -57,9 +58,13 @@ def policy_of(level: SecurityLevel | str) -> LevelPolicy:
 
 
 def validate_controls(
-    dataset: str, level: SecurityLevel, findings: Sequence[Finding]
+    dataset: str, level: SecurityLevel, findings: Sequence[Finding], *, source: str = ""
 ) -> tuple[ControlValidation, ...]:
-    """For each control that the level requires or not: is it really there?"""
+    """For each control that the level requires or not: is it really there?
+
+    `source` is where the dataset lies, as assay.toml says it: a fault of access in another file does
+    not fail this dataset's.
+    """
     policy = policy_of(level)
     required = {
         "encryption": policy.encryption_required,
@@ -68,7 +73,8 @@ def validate_controls(
         "retention": True,
     }
     return tuple(
-        _validation(dataset, level, control, required[control], findings) for control in _CHECK_OF
+        _validation(dataset, level, control, required[control], findings, source)
+        for control in _CHECK_OF
     )
 
 
@@ -78,6 +84,7 @@ def _validation(
     control: str,
     required: bool,
     findings: Sequence[Finding],
+    source: str,
 ) -> ControlValidation:
     check = _CHECK_OF[control]
     found = next((f for f in findings if f.check == check and _bears_on(f, dataset)), None)
@@ -85,10 +92,24 @@ def _validation(
         status, because = Status.NOT_APPLICABLE, f"not required of {level.word} data"
     elif found is None:
         status, because = Status.NOT_ASSESSED, f"{check} did not run"
+    elif control == "access" and found.status is Status.FAIL and source:
+        status, because = _access(found, source)
     else:
         status, because = found.status, found.statement
     evidence = found.evidence if found else ()
     return ControlValidation(dataset, level, control, required, status, because, evidence)
+
+
+def _access(found: Finding, source: str) -> tuple[Status, str]:
+    """What a failing access finding says of one dataset: its own file, and the folders above."""
+    own = [
+        f"{place.place} {place.detail}"
+        for place in found.locations
+        if place.place == normpath(source) or place.detail.startswith("is a folder above")
+    ]
+    if own:
+        return Status.FAIL, "; ".join(own) + "."
+    return Status.PASS, "The faults that were found are in other files."
 
 
 def _bears_on(finding: Finding, dataset: str) -> bool:

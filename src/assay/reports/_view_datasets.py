@@ -47,6 +47,9 @@ class TableView:
     caption: str
     rows: int | None
     columns: tuple[ColumnRow, ...]
+    """Those in which something was found, or whose label is not what the catalogue knows."""
+    bare: tuple[str, ...]
+    """The names of the others, in which nothing sensitive was found."""
     why_not: str
     evidence: Link
 
@@ -109,13 +112,25 @@ def _is_about(evidence: Evidence, name: str) -> bool:
 def _table(name: str, position: int, evidence: Evidence, links: Links) -> TableView:
     observation = evidence.observation
     columns = facts.mapping(observation.facts, "columns")
-    rows = [_column(column, facts.mapping(columns, column)) for column in columns]
+    labels = {column: facts.mapping(columns, column) for column in columns}
+    bare = sorted(column for column, label in labels.items() if _is_bare(label))
+    rows = [_column(column, label) for column, label in labels.items() if column not in bare]
     return TableView(
         caption=f"Columns of {name}" + (f" ({position})" if position > 1 else ""),
         rows=facts.count(observation.facts, "rows"),
         columns=tuple(sorted(rows, key=lambda row: (-_rank(row.level), row.name))),
+        bare=tuple(bare),
         why_not=facts.why_not_measured(observation),
         evidence=links.to(evidence.digest),
+    )
+
+
+def _is_bare(label: Facts) -> bool:
+    """Whether nothing was found, and the column has the level of what nothing was found in."""
+    return (
+        facts.text(label, "category") == "none"
+        and facts.text(label, "level") == SecurityLevel.INTERNAL.word
+        and not facts.mappings(label, "rare")
     )
 
 

@@ -169,7 +169,7 @@ def _all_shown(
 def _shown(observation: Observation, exhibits: Mapping[str, Exhibit], link: Link) -> Shown:
     listed = facts.mappings(observation.facts, "shown")
     pairs = tuple(_pair(row, exhibits) for row in listed[:_SHOWN_MAX])
-    return Shown(observation.source, pairs, len(listed) - len(pairs), link)
+    return Shown(observation.source.removeprefix("models."), pairs, len(listed) - len(pairs), link)
 
 
 def _pair(row: Facts, exhibits: Mapping[str, Exhibit]) -> Pair:
