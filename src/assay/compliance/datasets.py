@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from assay.canonical import file_digest
@@ -17,9 +18,17 @@ def dataset_target(scene: Scene, name: str) -> Target:
     """The dataset with its file's digest, or without one where the file cannot be read."""
     path = scene.settings.path(scene.settings.datasets[name].source)
     try:
-        return Target(TargetKind.DATASET, name, file_digest(path))
+        seen = path.stat()
+        digest = _digest(path, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
     except OSError:
         return Target(TargetKind.DATASET, name)
+    return Target(TargetKind.DATASET, name, digest)
+
+
+@lru_cache(maxsize=256)
+def _digest(path: Path, *_unchanged: int) -> str:
+    """The digest of a file; read once as long as its inode, size and times stay as they are."""
+    return file_digest(path)
 
 
 def dataset_key(scene: Scene, dataset: DatasetSettings) -> bytes | None:

@@ -20,7 +20,8 @@ import pwd
 import stat
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 from assay.compliance.interface import Scene
@@ -31,6 +32,9 @@ KIND = "file_access_scan"
 _ACL_ATTRIBUTE = "system.posix_acl_access"
 _ACL_NAMED_USER, _ACL_NAMED_GROUP, _ACL_MASK = 0x02, 0x08, 0x10
 _PATHS_MAX = 20_000
+
+_Members = Callable[[int], set[int]]
+"""The users of a group, looked up once for each group of a scan."""
 
 
 class FileAccess:
@@ -66,7 +70,10 @@ def _facts(scene: Scene) -> Facts:
                 f"more than {_PATHS_MAX} files and folders are in the workspace.",
                 "Move what is not assay's out of the workspace folder.",
             )
-        paths = [_path_facts(scene, path, role, level) for path, (role, level) in roles.items()]
+        members = cache(_members)
+        paths = [
+            _path_facts(scene, path, role, level, members) for path, (role, level) in roles.items()
+        ]
     except KeyError as error:
         return not_measured(
             f"the access policy names an account that this host does not have ({error.args[0]}).",
@@ -145,9 +152,9 @@ def _roles(scene: Scene) -> dict[Path, tuple[str, str]]:
     return {**found, **dict.fromkeys(sorted(parents), ("parent", ""))}
 
 
-def _path_facts(scene: Scene, path: Path, role: str, level: str) -> Json:
+def _path_facts(scene: Scene, path: Path, role: str, level: str, members: _Members) -> Json:
     seen = path.lstat()
-    acl = [] if stat.S_ISLNK(seen.st_mode) else _acl(path)
+    acl = [] if stat.S_ISLNK(seen.st_mode) else _acl(path, members)
     return {
         "path": _shown(scene, path),
         "role": role,
@@ -157,7 +164,7 @@ def _path_facts(scene: Scene, path: Path, role: str, level: str) -> Json:
         "uid": seen.st_uid,
         "gid": seen.st_gid,
         "mode": f"{stat.S_IMODE(seen.st_mode):04o}",
-        "group_uids": sorted(_members(seen.st_gid)),
+        "group_uids": sorted(members(seen.st_gid)),
         "acl": acl,
     }
 
@@ -176,7 +183,7 @@ def _kind(mode: int) -> str:
     return "folder" if stat.S_ISDIR(mode) else "file"
 
 
-def _acl(path: Path) -> list[Json]:
+def _acl(path: Path, members: _Members) -> list[Json]:
     """The named entries of a path's POSIX ACL, each with the permissions that its mask leaves."""
     if sys.platform != "linux":
         return []
@@ -194,7 +201,7 @@ def _acl(path: Path) -> list[Json]:
             "kind": named[tag],
             "id": number,
             "permissions": permissions & mask,
-            "uids": sorted(_members(number)) if tag == _ACL_NAMED_GROUP else [number],
+            "uids": sorted(members(number)) if tag == _ACL_NAMED_GROUP else [number],
         }
         for tag, permissions, number in entries
         if tag in named

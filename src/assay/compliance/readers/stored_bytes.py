@@ -120,7 +120,7 @@ def _opened(path: Path, key: bytes | None) -> dict[str, str | int | bool | None]
     for batch in table.batches():
         rows += batch.num_rows
         if len(canaries) < 2 * _CANARIES:
-            canaries |= _text_values(batch.to_pylist()[:_CANARIES])
+            canaries |= _text_values(batch.slice(0, _CANARIES).to_pylist())
     return {
         "opened_with_key": True,
         "rows_authenticated": rows,
