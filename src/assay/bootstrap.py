@@ -10,12 +10,14 @@ The workspace folder (`.assay/` beside assay.toml, mode 0700) holds:
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from assay import plugins
 from assay._toml_places import nearest
@@ -31,6 +33,7 @@ from assay.parts import Clock, Parts
 from assay.settings import Settings
 
 VERIFIER_FILE = "log.vkey"
+LOCK, RECORDS = "log.lock", "records.sqlite"
 _LOG_KEY, _PSEUDONYM_KEY = "keys/log.key", "keys/pseudonym.key"
 
 
@@ -59,7 +62,8 @@ def open_parts(
         raise BadInput(f"There is no executor {executor!r}.", next_step="`assay plugins` has them.")
     with ExitStack() as stack:
         log = stack.enter_context(open_log_for_writing(settings))
-        store = open_store(settings.store_url)
+        with _whole_or_not(settings.workspace_folder / RECORDS):
+            store = open_store(settings.store_url)
         stack.callback(store.close)
         pool = stack.enter_context(chosen.use().open(os.cpu_count() or 1))
         yield Parts(settings, log, store, pool, clock, actor_of(settings))
@@ -91,7 +95,12 @@ def open_log_for_writing(settings: Settings) -> AuditLog:
             f"{vkey} is not the public half of the log's signing key.",
             next_step="Restore both from your copy; do not append until they agree.",
         )
-    return AuditLog(folder, key, verifier.name)
+    try:
+        return AuditLog(folder, key, verifier.name)
+    except BaseException:
+        if fresh:
+            _remove_unbegun_log(folder, verifier)
+        raise
 
 
 def open_log_for_reading(settings: Settings) -> SqliteLogReader:
@@ -132,6 +141,39 @@ def actor_of(settings: Settings) -> str:
     """The account that runs this, as a pseudonym that only the workspace's key leads back from."""
     key = secret_from_file(settings.workspace_folder / _PSEUDONYM_KEY, create=False)
     return pseudonym(key, "actor", _account())
+
+
+def _remove_unbegun_log(folder: Path, verifier: VerifierKey) -> None:
+    """Remove a log that could not be begun; one that anybody has begun meanwhile stays.
+
+    The writer's lock is held for as long as this takes.
+    """
+    with (folder / LOCK).open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with SqliteLogReader(folder, verifier) as log:
+                log.newest_checkpoint()
+        except OSError:
+            return
+        except LogError:
+            _remove_database(folder / DATABASE)
+
+
+@contextmanager
+def _whole_or_not(database: Path) -> Iterator[None]:
+    """Remove a database that is made in here when making it fails, with a full disk for instance."""
+    there = database.exists()
+    try:
+        yield
+    except BaseException:
+        if not there:
+            _remove_database(database)
+        raise
+
+
+def _remove_database(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _account() -> str:

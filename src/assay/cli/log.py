@@ -153,13 +153,14 @@ def append(
 
     _expect_event(type_, {"action": action, "target": target, "outcome": outcome, "id": event_id})
     read = read_settings(settings)
+    about = _target(target, read.organisation.name)
     with open_log_for_writing(read) as opened:
         event = new_event(
             type_,
             occurred_at=datetime.now(UTC),
             actor=actor_of(read),
             action=action,
-            target=_target(target, read.organisation.name),
+            target=about,
             outcome=outcome,
             client_agent=CLIENT_AGENT,
             event_id=event_id,

@@ -71,7 +71,9 @@ def main(arguments: list[str]) -> int:
         return _nobody_reads()
     except OSError as error:
         return _os_error(error)
-    except SystemExit:
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # click makes this of it
+            return _nobody_reads()
         what = "The code of a model or of its test data ended Python, with sys.exit for instance."
         return _failed(what, "Take that out of what runs when it is imported or called.", 2)
     except MemoryError:

@@ -69,7 +69,7 @@ def secret_from_file(path: Path, *, create: bool) -> bytes:
     except OSError as error:
         raise UnreadableFile(
             f"The key file {path} cannot be read ({error.strerror}).",
-            next_step="Restore it from your copy; without it nothing new can be kept.",
+            next_step="Restore it from your copy; without it nothing new can be signed.",
         ) from error
     if len(secret) != SEED_BYTES:
         raise UnreadableFile(

@@ -67,7 +67,7 @@ def train_digits(*, seed: int) -> Trained:
             for batch in torch.split(torch.randperm(len(train_y)), _BATCH):
                 loss = torch.nn.functional.cross_entropy(network(train_x[batch]), train_y[batch])
                 optimiser.zero_grad()
-                loss.backward()
+                torch.autograd.backward(loss)
                 optimiser.step()
     return Trained(save(network.state_dict()), _npz(x[-_TEST_DIGITS:], y[-_TEST_DIGITS:]))
 
