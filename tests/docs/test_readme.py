@@ -48,6 +48,7 @@ def test_the_tutorial_and_the_pages_that_go_on_from_it_run(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1_800)
 def test_the_demo_prints_what_the_readme_shows(tmp_path: Path, cache: Path | None) -> None:
     assert run_page(ROOT / "README.md", tmp_path, cache, what="long") == []
 

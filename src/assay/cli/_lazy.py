@@ -12,6 +12,14 @@ from typing import Any
 import click
 
 
+class NobodyReads(Exception):
+    """Whoever read our output has gone."""
+
+
+class EndedPython(Exception):
+    """Code that is not ours called sys.exit."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are `name: (module:attribute, help)`."""
 
@@ -30,6 +38,15 @@ class LazyGroup(click.Group):
         module, _, attribute = self._table[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, but what click would turn into an exit of its own has a name."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise NobodyReads from error
+        except SystemExit as error:
+            raise EndedPython from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -14,7 +14,7 @@ import traceback
 
 import click
 
-from assay.cli._lazy import LazyGroup
+from assay.cli._lazy import EndedPython, LazyGroup, NobodyReads
 
 COMMANDS = {
     "demo": ("assay.cli.demo:demo", "The whole job on real inputs that assay brings along."),
@@ -67,13 +67,11 @@ def main(arguments: list[str]) -> int:
         return _failed(error.message, error.next_step, error.exit_code)
     except KeyboardInterrupt:
         return _failed("Stopped before anything was kept.", "Run it again.", 3)
-    except BrokenPipeError:
+    except (NobodyReads, SystemExit):  # click exits like this when help finds no reader
         return _nobody_reads()
     except OSError as error:
         return _os_error(error)
-    except SystemExit as error:
-        if isinstance(error.__context__, BrokenPipeError):  # click makes this of it
-            return _nobody_reads()
+    except EndedPython:
         what = "The code of a model or of its test data ended Python, with sys.exit for instance."
         return _failed(what, "Take that out of what runs when it is imported or called.", 2)
     except MemoryError:
