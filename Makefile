@@ -10,10 +10,10 @@ demo: $(VENV)/.installed
 	$(BIN)/assay demo assay-demo
 
 test: $(VENV)/.installed lint
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-long: $(VENV)/.installed
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m long --timeout=1800
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m long --timeout=1800
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .

@@ -145,8 +145,9 @@ def _validations(
     for dataset in declared.get("datasets", {}):
         level = _level(dataset, declared, evidence)
         if level is not None:
-            source = str(declared["datasets"][dataset].get("source", ""))
-            rows += validate_controls(dataset, level, findings, source=source)
+            said = declared["datasets"][dataset]
+            files = [said[key] for key in ("source", "key_file") if said.get(key)]
+            rows += validate_controls(dataset, level, findings, files=files)
     return tuple(rows)
 
 

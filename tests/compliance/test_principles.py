@@ -76,14 +76,16 @@ def test_a_fault_of_access_elsewhere_does_not_fail_a_dataset() -> None:
         finding("CHK-FILE-ACCESS", Status.FAIL), locations=(Location("a.parquet", "is open"),)
     )
 
-    def access(source: str, found: Finding = fault) -> Status:
-        rows = validate_controls("people", SecurityLevel.RESTRICTED, [found], source=source)
+    def access(*files: str, found: Finding = fault) -> Status:
+        rows = validate_controls("people", SecurityLevel.RESTRICTED, [found], files=files)
         return next(v.status for v in rows if v.control == "access")
 
     assert access("./a.parquet") is Status.FAIL
     assert access("b.parquet") is Status.PASS
+    assert access("b.parquet", "a.parquet") is Status.FAIL
+    assert access() is Status.FAIL
     above = replace(fault, locations=(Location("/", "is a folder above in which ..."),))
-    assert access("b.parquet", above) is Status.FAIL
+    assert access("b.parquet", found=above) is Status.FAIL
 
 
 def test_public_data_need_no_encryption_and_no_access_control() -> None:

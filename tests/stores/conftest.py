@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from assay.stores.records import SqlRecordStore, open_store
 
 
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """ASSAY_TEST_PG_URL if set, else a PostgreSQL server of our own on a Unix socket."""
+    """A database of this worker's own at ASSAY_TEST_PG_URL if set, else a server of our own."""
     if url := os.environ.get("ASSAY_TEST_PG_URL"):
-        yield url
+        yield _own_database(url)
         return
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as runtime:
         patch.setenv("XDG_RUNTIME_DIR", runtime)
@@ -28,6 +28,19 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.cleanup()
+
+
+def _own_database(url: str) -> str:
+    """An empty database on a server that others share, named after the worker."""
+    name = f"assay_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    engine = create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -14,8 +14,6 @@ from assay.stores.interface import AssessmentRecord, KeptStep
 from assay.stores.records import SqlRecordStore, migrate_store, newest_revision, open_store
 from assay.stores.tables import metadata
 
-pytestmark = pytest.mark.xdist_group("one database at a time")
-
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 
 

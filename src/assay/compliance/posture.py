@@ -14,8 +14,8 @@ The rules, from `law/crosswalk.yaml`:
 5. A framework that does not apply, or of which it is not known, still shows its controls: the answer
    and its reason stand beside the numbers, and the numbers are None where it does not apply.
 
-Properties that hold: nothing judged gives no number; the same failure twice changes nothing; a
-failure more never raises a number.
+Properties that hold: nothing judged gives no conformance; the same failure twice changes nothing; a
+failure more never raises conformance (coverage it may: a failure was measured).
 """
 
 from __future__ import annotations

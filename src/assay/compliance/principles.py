@@ -58,12 +58,12 @@ def policy_of(level: SecurityLevel | str) -> LevelPolicy:
 
 
 def validate_controls(
-    dataset: str, level: SecurityLevel, findings: Sequence[Finding], *, source: str = ""
+    dataset: str, level: SecurityLevel, findings: Sequence[Finding], *, files: Sequence[str] = ()
 ) -> tuple[ControlValidation, ...]:
     """For each control that the level requires or not: is it really there?
 
-    `source` is where the dataset lies, as assay.toml says it: a fault of access in another file does
-    not fail this dataset's.
+    `files` are the dataset's own as assay.toml names them, its key among them: a fault of access in
+    another file does not fail this dataset's. Without them every fault counts.
     """
     policy = policy_of(level)
     required = {
@@ -73,7 +73,7 @@ def validate_controls(
         "retention": True,
     }
     return tuple(
-        _validation(dataset, level, control, required[control], findings, source)
+        _validation(dataset, level, control, required[control], findings, files)
         for control in _CHECK_OF
     )
 
@@ -84,7 +84,7 @@ def _validation(
     control: str,
     required: bool,
     findings: Sequence[Finding],
-    source: str,
+    files: Sequence[str],
 ) -> ControlValidation:
     check = _CHECK_OF[control]
     found = next((f for f in findings if f.check == check and _bears_on(f, dataset)), None)
@@ -92,20 +92,21 @@ def _validation(
         status, because = Status.NOT_APPLICABLE, f"not required of {level.word} data"
     elif found is None:
         status, because = Status.NOT_ASSESSED, f"{check} did not run"
-    elif control == "access" and found.status is Status.FAIL and source:
-        status, because = _access(found, source)
+    elif control == "access" and found.status is Status.FAIL and files:
+        status, because = _access(found, files)
     else:
         status, because = found.status, found.statement
     evidence = found.evidence if found else ()
     return ControlValidation(dataset, level, control, required, status, because, evidence)
 
 
-def _access(found: Finding, source: str) -> tuple[Status, str]:
-    """What a failing access finding says of one dataset: its own file, and the folders above."""
+def _access(found: Finding, files: Sequence[str]) -> tuple[Status, str]:
+    """What a failing access finding says of one dataset: its own files, and the folders above."""
+    mine = {normpath(file) for file in files}
     own = [
         f"{place.place} {place.detail}"
         for place in found.locations
-        if place.place == normpath(source) or place.detail.startswith("is a folder above")
+        if place.place in mine or place.detail.startswith("is a folder above")
     ]
     if own:
         return Status.FAIL, "; ".join(own) + "."

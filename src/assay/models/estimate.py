@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from assay.models.examples import TestData
 
 _BATCH_EXAMPLES_MAX = 128
-_SECONDS_PER_TIMING = 0.1
+_SECONDS_FOR_TIMING = 0.4
 
 
 def estimate_seconds(
@@ -28,7 +28,7 @@ def estimate_seconds(
     depth: Depth,
     epsilons: Sequence[float],
 ) -> Mapping[str, float]:
-    """Seconds that each member needs at most, by name; itself well under a second.
+    """Seconds that each member needs at most, by name; itself about a second.
 
     An upper bound in that no example is taken to break: attacks on a weak model end far sooner.
     It does not know what else the machine will be doing.
@@ -73,15 +73,17 @@ def _change_seconds(member: CorruptionMember, model: Model, data: TestData, most
 def _seconds_per_example(work: Callable[[int], object], most: int) -> float:
     """The best time over batches that double, until the time for it is up.
 
-    The first call pays for what is loaded only once, a small batch for what a large one shares, and
-    a slow model makes nobody wait for a large batch.
+    The first call is not counted: it pays for what is loaded only once. A small batch pays for what
+    a large one shares, above all where other work holds the processors, so that the batches grow
+    until one is as large as an attack's, or a slow model has used up the time.
     """
+    work(1)
     best, count, spent = float("inf"), 1, 0.0
     while True:
         started = time.perf_counter()
         work(count)
         took = time.perf_counter() - started
         best, spent = min(best, took / count), spent + took
-        if count == most or (count > 1 and spent > _SECONDS_PER_TIMING):
+        if count == most or spent > _SECONDS_FOR_TIMING:
             return best
-        count = min(2 * count, most)
+        count = min(4 * count, most)

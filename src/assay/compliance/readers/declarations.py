@@ -29,6 +29,7 @@ class Declarations:
             "datasets": {
                 name: {
                     "source": dataset.source,
+                    "key_file": dataset.key_file,
                     "level": dataset.level,
                     "purposes": list(dataset.purposes),
                 }

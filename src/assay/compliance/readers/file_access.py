@@ -1,9 +1,9 @@
 """Who can read, write or replace the files of the workspace and of the declared data?
 
 Owner, group, mode and POSIX ACL of every file and folder of the workspace, its keys, the declared
-datasets and models and assay.toml, and of every folder above them up to the root. Links are not
-followed; where one points is reported. Account names stay out of the facts: numbers of users and
-groups and the policy's own numbers are in them.
+datasets, consent tables, models, test data and assay.toml, and of every folder above them up to the
+root. Links are not followed; where one points is reported. Account names stay out of the facts:
+numbers of users and groups and the policy's own numbers are in them.
 
 A POSIX ACL is read from the extended attribute `system.posix_acl_access` (Linux). Where the file
 system keeps no ACL there is none to break the mode bits; other systems' ACLs are not read, which the
@@ -143,9 +143,13 @@ def _roles(scene: Scene) -> dict[Path, tuple[str, str]]:
         found[settings.path(dataset.source)] = ("dataset", str(level))
         if dataset.key_file:
             found[settings.path(dataset.key_file)] = ("key", "restricted")
+    for purpose in settings.purposes.values():
+        if purpose.consent is not None:
+            found.setdefault(settings.path(purpose.consent.source), ("dataset", "confidential"))
     for model in settings.models.values():
-        if model.source:
-            found[settings.path(model.source)] = ("model", model.level or "internal")
+        for named in (model.source, model.test_data):
+            if named and (path := settings.path(named)).exists():
+                found.setdefault(path, ("model", model.level or "internal"))
     if (file := settings.folder / FILE_NAME).exists():
         found.setdefault(file, ("settings", "internal"))
     parents = {parent for path in found for parent in path.parents} - found.keys()
