@@ -99,7 +99,7 @@ def open_log_for_writing(settings: Settings) -> AuditLog:
         return AuditLog(folder, key, verifier.name)
     except BaseException:
         if fresh:
-            _remove_unbegun_log(folder, verifier)
+            _remove_unbegun_log(folder)
         raise
 
 
@@ -143,19 +143,18 @@ def actor_of(settings: Settings) -> str:
     return pseudonym(key, "actor", _account())
 
 
-def _remove_unbegun_log(folder: Path, verifier: VerifierKey) -> None:
+def _remove_unbegun_log(folder: Path) -> None:
     """Remove a log that could not be begun; one that anybody has begun meanwhile stays.
 
-    The writer's lock is held for as long as this takes.
+    An append publishes its checkpoint before it returns, so that a log without one holds nothing
+    that was acknowledged. The writer's lock is held for as long as this takes.
     """
     with (folder / LOCK).open("ab") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with SqliteLogReader(folder, verifier) as log:
-                log.newest_checkpoint()
         except OSError:
             return
-        except LogError:
+        if not (folder / PUBLISHED_CHECKPOINT).exists():
             _remove_database(folder / DATABASE)
 
 

@@ -44,6 +44,15 @@ OBSERVATION_TYPE = "application/vnd.assay.observation+json"
 INVENTORY_TYPE = "application/vnd.assay.inventory+json"
 """The evidence of an assessment, listed; cited, since an entry holds few digests."""
 CLIENT_AGENT = f"assay/{versions()['assay']}"
+_READS = frozenset(
+    {
+        "classification_labels",
+        "lawful_basis_register",
+        "retention_scan",
+        "storage_byte_inspection",
+    }
+)
+"""Kinds of observation for which a dataset, and what is declared beside it, was read."""
 _FIND_ONE = "`assay log query --type assessment` shows those that do."
 
 
@@ -166,7 +175,8 @@ def latest(log: SqliteLogReader) -> int:
     """
     for index, data in log.query(EventQuery(type="assessment", limit=1_000)):
         event = event_of(data)
-        if event.outcome == "finished" and event.detail["checks"] is None:
+        whole = event.detail.get("cites") and event.detail.get("checks") is None
+        if event.outcome == "finished" and whole:
             return index
     raise LogError("No assessment is in the log yet.", next_step="Run `assay assess`.")
 
@@ -174,7 +184,7 @@ def latest(log: SqliteLogReader) -> int:
 def kept_before(parts: Parts, step: Step) -> Seen | None:
     """What the step saw when it was taken before, read back from the log by its digests.
 
-    Evidence that is gone or damaged is no reason to stop: the step is taken again.
+    Evidence that is gone, damaged or past its expiry is no reason to stop: the step is taken again.
     """
     kept = parts.store.kept_step(step.key) if step.key is not None else None
     if kept is None:
@@ -189,6 +199,9 @@ def kept_before(parts: Parts, step: Step) -> Seen | None:
             for d in _shown(observation)
         ]
     except LogError:
+        return None
+    now = parts.clock()
+    if any(seen.expires_at is None or seen.expires_at <= now for seen in observations):
         return None
     return Seen(observations, tuple(exhibits))
 
@@ -235,8 +248,7 @@ def _observation_event(
 
 def _access_events(parts: Parts, observation: Observation) -> list[Event]:
     """That data were read, or a model was asked, and how often: every access is accounted for."""
-    reads = {"classification_labels", "retention_scan", "lawful_basis_register"}
-    if observation.kind in reads and observation.target.digest:
+    if observation.kind in _READS and observation.target.digest:
         type_, action = "data_access", f"read all rows: {observation.kind}"
         detail: Mapping[str, Any] = {"rows": observation.facts.get("rows")}
     elif observation.kind == "robustness_run" and observation.measured:

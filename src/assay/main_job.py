@@ -11,6 +11,8 @@ same state of each file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Protocol
 
 from assay.audit_log.entry import new_event
@@ -21,6 +23,10 @@ from assay.parts import Parts
 from assay.step import Moment, Seen, Step
 from assay.steps import Plan
 from assay.vocabulary import Assessment, Depth, Facts, Observation, Status, Target, TargetKind
+
+
+EVIDENCE_VALIDITY = timedelta(days=90)
+"""How long evidence counts in a posture at a point in time, unless the look itself says otherwise."""
 
 
 class Listener(Protocol):
@@ -67,8 +73,9 @@ def assess(
             f"Stopped after {len(done)} of {len(plan.steps)} steps, which are kept.",
             next_step="Run it again to go on from there.",
         ) from interrupt
-    except AssayError:
+    except AssayError as error:
         keep(parts, done, plan, depth=depth, seed=seed, outcome="failed", checks=checks)
+        _report_error(parts, error)
         raise
     index = keep(parts, done, plan, depth=depth, seed=seed, outcome="finished", checks=checks)
     assessment = reopen(parts.log, index)
@@ -90,7 +97,7 @@ def observe(parts: Parts, plan: Plan, listener: Listener) -> Iterator[Done]:
         seen = kept_before(parts, step)
         reused = seen is not None
         if seen is None:
-            seen = _look(step, Moment(parts.clock(), labels, listener.progressed))
+            seen = _dated(_look(step, Moment(parts.clock(), labels, listener.progressed)))
         for observation in seen.observations:
             _expect_same(observation.target, digests)
             if observation.kind == "classification_labels" and observation.measured:
@@ -110,6 +117,17 @@ def _look(step: Step, moment: Moment) -> Seen:
             f"The step {step.name!r} failed ({type(error).__name__}).",
             next_step="The steps before it are kept; ASSAY_DEBUG=1 shows where it failed.",
         ) from error
+
+
+def _dated(seen: Seen) -> Seen:
+    """What was seen, with the end of its validity where the step gave none."""
+    return replace(
+        seen,
+        observations=tuple(
+            o if o.expires_at else replace(o, expires_at=o.observed_at + EVIDENCE_VALIDITY)
+            for o in seen.observations
+        ),
+    )
 
 
 def _expect_same(target: Target, digests: dict[tuple[TargetKind, str], str]) -> None:
@@ -141,6 +159,20 @@ def _begin(parts: Parts) -> None:
         client_agent=CLIENT_AGENT,
     )
     parts.log.append_many(numbered(parts, parts.log.size, [begun]))
+
+
+def _report_error(parts: Parts, error: AssayError) -> None:
+    """An event for an assessment that could not be finished: the error's type, not its words."""
+    failed = new_event(
+        "error_event",
+        occurred_at=parts.clock(),
+        actor=parts.actor,
+        action="assess",
+        target=system(parts),
+        outcome=type(error).__name__,
+        client_agent=CLIENT_AGENT,
+    )
+    parts.log.append_many(numbered(parts, parts.log.size, [failed]))
 
 
 def _report_violations(parts: Parts, assessment: Assessment) -> None:

@@ -139,6 +139,22 @@ def test_a_full_disk_loses_nothing_that_was_returned(tmp_path: Path) -> None:
     assert seen.size == kept
 
 
+def test_a_log_on_a_read_only_disk_is_read_and_verified(small_log: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    made = subprocess.run(
+        ["mount", "--bind", "-o", "ro", str(small_log), str(disk)], capture_output=True, check=False
+    )
+    if made.returncode != 0:
+        pytest.skip("a file system can be mounted by root only")
+    try:
+        assert verify(disk, VERIFIER).clean
+        with SqliteLogReader(disk, VERIFIER) as log:
+            assert log.size == 7
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("round_", range(20))
 def test_a_killed_writer_loses_nothing_that_it_was_told(tmp_path: Path, round_: int) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
 from assay.errors import NotWritable, StoreError
 from assay.stores.interface import AssessmentRecord, KeptStep
@@ -102,6 +102,23 @@ def test_another_schema_is_refused_until_migrated(url: str) -> None:
     with pytest.raises(StoreError, match="store migrate"):
         open_store(url)
     assert migrate_store(url) == (None, newest_revision())
+    open_store(url).close()
+
+
+def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alembic import op
+
+    def no_more(*_: object, **__: object) -> None:
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(op, "create_index", no_more)
+        with pytest.raises(OSError, match="no space left"):
+            open_store(url)
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+    engine.dispose()
     open_store(url).close()
 
 

@@ -60,7 +60,7 @@ class SqliteLogReader:
     def __init__(self, folder: Path, verifier: VerifierKey) -> None:
         self.folder = folder
         self.verifier = verifier
-        self._db = _open(folder / DATABASE, apsw.SQLITE_OPEN_READONLY)
+        self._db = _open(folder / DATABASE, writing=False)
 
     def close(self) -> None:
         """Release the file."""
@@ -252,16 +252,11 @@ class AuditLog(SqliteLogReader):
 
     def _open_for_writing(self) -> apsw.Connection:
         path = self.folder / DATABASE
-        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-        fresh = not path.exists()
-        if fresh:
-            path.touch(mode=0o600)
-        db = _open(path, flags)
+        if not path.exists():
+            write_atomically(path, _empty_database(), mode=0o600)
+        db = _open(path, writing=True)
         try:
             db.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-            if fresh or db.execute("PRAGMA user_version").fetchone() == (0,):
-                with db:
-                    db.execute(_SCHEMA)
         except apsw.Error as error:
             db.close()
             raise _log_error(self.folder, error) from error
@@ -278,18 +273,56 @@ def index_row(index: int, event: Event) -> tuple[int, str, str, str, int, str]:
     return index, event.id, at, event.type, int(event.severity), event.actor
 
 
+def _empty_database() -> bytes:
+    """A log without entries, made in memory so that no half of one ever lies on disk."""
+    db = apsw.Connection(":memory:")
+    db.execute(_SCHEMA)
+    return bytes(db.serialize("main"))
+
+
 _RUN_VERIFY = "Run `assay log verify` to see where."
 
 
-def _open(path: Path, flags: int) -> apsw.Connection:
+def open_to_read(path: Path) -> apsw.Connection:
+    """The database of a log, read only; also where nothing can be written, not even a lock.
+
+    SQLite wants to write beside a database that is in WAL mode. On a full disk or a read-only copy it
+    cannot; then, if no write-ahead log is left that would have to be read too, the file alone is
+    opened as one that nobody changes.
+
+    Raises:
+        apsw.Error: it cannot be opened, or is no database.
+    """
+    try:
+        return _probed(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY))
+    except (apsw.CantOpenError, apsw.IOError, apsw.ReadOnlyError, apsw.FullError):
+        write_ahead = path.with_name(path.name + "-wal")
+        if write_ahead.exists() and write_ahead.stat().st_size:
+            raise
+        uri = f"{path.absolute().as_uri()}?immutable=1"
+        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+        return _probed(apsw.Connection(uri, flags=flags))
+
+
+def _open(path: Path, *, writing: bool) -> apsw.Connection:
     try:
         if not path.exists():
             raise LogError(f"There is no log at {path}.", next_step="`assay assess` begins one.")
-        db = apsw.Connection(str(path), flags=flags)
-        db.set_busy_timeout(5_000)
-        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if not writing:
+            return open_to_read(path)
+        return _probed(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE))
     except apsw.Error as error:
         raise _log_error(path.parent, error) from error
+
+
+def _probed(db: apsw.Connection) -> apsw.Connection:
+    """The connection, once it has shown that it can read."""
+    try:
+        db.set_busy_timeout(5_000)
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except apsw.Error:
+        db.close()
+        raise
     return db
 
 

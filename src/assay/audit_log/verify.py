@@ -26,7 +26,7 @@ import apsw
 from assay.audit_log.checkpoint import open_checkpoint
 from assay.audit_log.entry import citations, event_of
 from assay.audit_log.interface import Damage, Fault, Verification
-from assay.audit_log.log import DATABASE, PUBLISHED_CHECKPOINT, index_row
+from assay.audit_log.log import DATABASE, PUBLISHED_CHECKPOINT, index_row, open_to_read
 from assay.audit_log.merkle import EMPTY_ROOT, CompactRange, leaf_hash
 from assay.audit_log.notes import VerifierKey
 from assay.canonical import digest
@@ -49,16 +49,24 @@ def verify(folder: Path, key: VerifierKey, retained: Sequence[str] = ()) -> Veri
     notes = [("the published checkpoint", _text(published))] if published.exists() else []
     notes += [(f"retained checkpoint {n}", note) for n, note in enumerate(retained, 1)]
     try:
-        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        db = open_to_read(path)
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        return _unreadable(error)
     except apsw.Error as error:
-        raise LogError(f"The log {path} cannot be opened ({error}).") from error
+        raise LogError(
+            f"The log {path} cannot be opened ({error}).", next_step="Check its owner and mode."
+        ) from error
     try:
         return _Walk(db, key).verification(notes)
     except (apsw.Error, TypeError, ValueError) as error:
-        fault = Fault("database file", f"cannot be read to its end ({error})")
-        return Verification(0, EMPTY_ROOT, None, 0, 0, (fault,))
+        return _unreadable(error)
     finally:
         db.close()
+
+
+def _unreadable(error: Exception) -> Verification:
+    fault = Fault("database file", f"cannot be read to its end ({error})")
+    return Verification(0, EMPTY_ROOT, None, 0, 0, (fault,))
 
 
 def _text(path: Path) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from assay.models.interface import Floats
 
+_SAVE_NPZ = "Save it with numpy.savez(path, x=examples, y=labels)."
 _PICTURES = (".png", ".jpg", ".jpeg")
 
 
@@ -66,23 +67,24 @@ def read_npz(path: Path, _label: str) -> TestData:
         BadTestData: x or y is not there, holds objects, or as `make`.
     """
     if not zipfile.is_zipfile(path):
-        raise UnreadableFile(f"{path} is not an npz file.")
+        raise UnreadableFile(f"{path} is not an npz file.", next_step=_SAVE_NPZ)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             missing = [name for name in ("x", "y") if name not in arrays]
             if missing:
                 raise BadTestData(
                     f"{path} has no array {' and no array '.join(missing)}.",
-                    next_step="Save it with numpy.savez(path, x=examples, y=labels).",
+                    next_step=_SAVE_NPZ,
                 )
             x, y = arrays["x"], arrays["y"]
     except ValueError as error:
         raise BadTestData(
-            f"{path} holds Python objects, which are not read ({error}).",
+            f"{path} holds Python objects, which are not read.",
             next_step="Save x and y as arrays of numbers.",
         ) from error
     except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UnreadableFile(f"{path} is not an npz file ({type(error).__name__}).") from error
+        what = f"{path} is not an npz file ({type(error).__name__})."
+        raise UnreadableFile(what, next_step=_SAVE_NPZ) from error
     return make(x, y, path.name)
 
 
@@ -197,7 +199,7 @@ def _from_function(source: str, folder: Path) -> TestData:
         x, y = function()
     except Exception as error:
         raise BadTestData(
-            f"{source} failed ({type(error).__name__}: {error}).",
+            f"{source} failed ({type(error).__name__}).",
             next_step="The function is called without arguments and returns (x, y).",
         ) from error
     return make(x, y, source)

@@ -56,7 +56,9 @@ def make(
     labels, class_names = _labels(np.asarray(y), name)
     examples = _examples(np.asarray(x), name, tuple(features))
     if len(examples) == 0:
-        raise EmptyDataset(f"{name} has no examples.")
+        raise EmptyDataset(
+            f"{name} has no examples.", next_step="Give at least one example of each class."
+        )
     if labels.shape != (len(examples),):
         raise BadTestData(
             f"{name} has {len(examples)} examples and labels of shape {labels.shape}.",

@@ -48,13 +48,20 @@ def named(what: str, folder: Path) -> Callable[..., Any]:
         except Exception as error:
             raise BadInput(
                 f"{module_name} cannot be imported from {folder} "
-                f"({type(error).__name__}: {error}).",
+                f"({type(error).__name__}{_where(error)}).",
                 next_step="The folder is the one that assay.toml lies in.",
             ) from error
     found = getattr(module, name, None)
     if not callable(found):
         raise BadInput(f"{module_name} has no function {name}.", next_step=_FORM)
     return found  # type: ignore[no-any-return]  # callable() says so, Any does not
+
+
+def _where(error: Exception) -> str:
+    """What a failed import may say of itself: the missing module, or the line; never its own words."""
+    if isinstance(error, ImportError) and error.name:
+        return f": {error.name}"
+    return f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
 
 
 def source_file(function: Callable[..., Any]) -> Path:
@@ -73,9 +80,11 @@ def source_file(function: Callable[..., Any]) -> Path:
 def _make_way(package: str, folder: Path) -> None:
     loaded = sys.modules.get(package)
     here = PathFinder.find_spec(package, [str(folder)])
-    if loaded is None or here is None or here.origin == getattr(loaded, "__file__", None):
+    if loaded is None or (here and here.origin == getattr(loaded, "__file__", None)):
         return
     if _is_installed(loaded):
+        if here is None:
+            return
         raise BadInput(
             f"{folder} has a module {package}, which is also the name of an installed one.",
             next_step="Rename the module.",

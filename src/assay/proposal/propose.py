@@ -85,7 +85,7 @@ def _head(look: FolderLook) -> Iterator[str]:
     yield "schema = 1"
     yield ""
     yield "[organisation]"
-    name = shown(look.name) or "unnamed"
+    name = shown(look.name).strip() or "unnamed"
     yield _line("name", Guess(name, "the folder is called so; write who you are"))
 
 

@@ -7,6 +7,7 @@ schema is made and changed by Alembic only (`migrations/`), a new database at on
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,21 +97,28 @@ def open_store(url: str) -> SqlRecordStore:
         NotWritable: the folder of a SQLite file cannot be made.
     """
     engine = _engine(url)
+    store = SqlRecordStore(engine)
+    try:
+        _bring_up(engine)
+        have, want = store.revision(), newest_revision()
+        if have != want:
+            raise StoreError(
+                f"The records at {_shown(engine)} have schema {have}, this assay needs {want}.",
+                next_step="Run `assay store migrate`.",
+            )
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _bring_up(engine: Engine) -> None:
     try:
         empty = not inspect(engine).get_table_names()
     except SQLAlchemyError as error:
         raise store_error(engine, error) from error
     if empty:
         migrate(engine)
-    store = SqlRecordStore(engine)
-    have, want = store.revision(), newest_revision()
-    if have != want:
-        store.close()
-        raise StoreError(
-            f"The records at {_shown(engine)} have schema {have}, this assay needs {want}.",
-            next_step="Run `assay store migrate`.",
-        )
-    return store
 
 
 def migrate_store(url: str) -> tuple[str | None, str]:
@@ -199,14 +207,22 @@ def _engine(url: str) -> Engine:
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _durable)
+        event.listen(engine, "begin", _begin)
     return engine
 
 
-def _durable(connection: object, _record: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined] # a DBAPI connection has no type
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
+def _durable(connection: sqlite3.Connection, _record: object) -> None:
+    """Syncs every commit, and leaves it to `_begin` where a transaction starts.
+
+    Python's driver would commit before every CREATE TABLE, so that a migration could end halfway.
+    """
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _shown(engine: Engine) -> str:

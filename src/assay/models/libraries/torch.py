@@ -130,7 +130,10 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise UnreadableFile(f"{path} is not a safetensors file ({error}).") from error
+        raise UnreadableFile(
+            f"{path} is not a safetensors file ({error}).",
+            next_step="Save it again with safetensors.torch.save_file.",
+        ) from error
 
 
 def _read_state_dict(path: Path) -> Mapping[str, Any]:
