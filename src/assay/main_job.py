@@ -24,7 +24,6 @@ from assay.step import Moment, Seen, Step
 from assay.steps import Plan
 from assay.vocabulary import Assessment, Depth, Facts, Observation, Status, Target, TargetKind
 
-
 EVIDENCE_VALIDITY = timedelta(days=90)
 """How long evidence counts in a posture at a point in time, unless the look itself says otherwise."""
 

@@ -54,11 +54,6 @@ class Plan:
     unmeasured: tuple[str, ...]
     deeper_seconds: Mapping[Depth, float]
 
-    @property
-    def seconds(self) -> float:
-        """What all of it will take at most."""
-        return sum(step.seconds for step in self.steps)
-
 
 def plan(
     parts: Parts,

@@ -21,6 +21,9 @@ from assay.cli._shared import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from assay.step import Step
     from assay.steps import Plan
     from assay.vocabulary import Depth
 
@@ -100,7 +103,8 @@ def carry_out(
         if again:
             parts.store.forget_steps()
         planned = plan(parts, depth=wanted, seed=seed)
-        click.echo(_beforehand(planned, wanted), err=True)
+        fresh = [s for s in planned.steps if not (s.key and parts.store.kept_step(s.key))]
+        click.echo(_beforehand(planned, fresh, wanted), err=True)
         with listening() as listener:
             assessment = main_job.assess(parts, planned, depth=wanted, seed=seed, listener=listener)
     reports = {member.name: member.use() for member in plugins.available("reports")}
@@ -120,9 +124,11 @@ def carry_out(
     return 1 if met else 0
 
 
-def _beforehand(planned: Plan, depth: Depth) -> str:
-    most = max(1, round(planned.seconds))
-    return f"{len(planned.steps)} steps at depth {depth.value}; at most about {_duration(most)}."
+def _beforehand(planned: Plan, fresh: Sequence[Step], depth: Depth) -> str:
+    kept = len(planned.steps) - len(fresh)
+    words = f"{len(planned.steps)} steps at depth {depth.value}"
+    words += f", {kept} of them kept from before" if kept else ""
+    return f"{words}; at most about {_duration(sum(step.seconds for step in fresh))}."
 
 
 def _afterwards(planned: Plan) -> list[str]:
@@ -130,6 +136,7 @@ def _afterwards(planned: Plan) -> list[str]:
         f"--depth {depth.value} would try more examples, steps, restarts and queries: "
         f"at most about {_duration(seconds)} here."
         for depth, seconds in planned.deeper_seconds.items()
+        if seconds
     ]
 
 

@@ -33,8 +33,8 @@ def init(
     Nothing that is found is imported, unpickled or run. On a terminal it asks for the facts that
     decide which law applies; each may be left open.
     """
-    from assay.proposal.folder import look_at
     from assay.atomic import write_atomically
+    from assay.proposal.folder import look_at
     from assay.proposal.propose import propose
     from assay.settings import FILE_NAME
 

@@ -135,3 +135,10 @@ def test_a_file_without_permission_is_named(
 
 def _refuse(path: Path, *_: object, **__: object) -> None:
     raise PermissionError(13, "Permission denied", str(path))
+
+
+def test_bytes_that_are_no_text_are_named_and_not_read_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes(b"\xff\xfe\x00\x80" * 50)
+    with pytest.raises(BadInput):
+        list(open_table(path).batches())

@@ -108,7 +108,7 @@ class CsvTable:
                 if "straddling" not in str(error) or block_bytes >= _BLOCK_BYTES_MAX:
                     raise self._unreadable() from error
                 # One row is longer than a block: go on behind what was read, in larger blocks.
-                block_bytes *= 8
+                block_bytes = min(8 * block_bytes, _BLOCK_BYTES_MAX)
 
     def _stream(
         self, columns: tuple[str, ...] | None, block_bytes: int, *, skip: int
