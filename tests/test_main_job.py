@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -54,9 +54,10 @@ def assess(
     seed: int = 0,
     heard: Heard | None = None,
     change: Callable[[Plan], Plan] = lambda planned: planned,
+    now: datetime = NOON,
 ) -> Assessment:
     """An assessment under a clock that stands still."""
-    with open_parts(read_settings(workspace.folder), clock=lambda: NOON) as parts:
+    with open_parts(read_settings(workspace.folder), clock=lambda: now) as parts:
         planned = change(plan(parts, depth=depth, seed=seed))
         return main_job.assess(parts, planned, depth=depth, seed=seed, listener=heard or Heard())
 
@@ -302,6 +303,29 @@ def test_crash_in_a_step_keeps_the_steps_before(fresh: Workspace, error: BaseExc
     assert sum(heard.reused.values()) == 2
     assert outcomes(fresh) == ["failed", "finished"]
     assert not faults(fresh)
+
+
+def test_crash_leaves_an_error_event_without_its_words(fresh: Workspace) -> None:
+    with pytest.raises(CouldNotFinish):
+        assess(fresh, change=_failing_at(2, RuntimeError("secret row")))
+    with open_log_for_reading(read_settings(fresh.folder)) as log:
+        ((_, data),) = log.query(EventQuery(type="error_event"))
+    assert event_of(data).outcome == "CouldNotFinish"
+    assert b"secret" not in data
+
+
+@pytest.mark.parametrize(("days", "reused"), [(89, True), (90, False)])
+def test_kept_evidence_counts_for_ninety_days(again: Workspace, days: int, reused: bool) -> None:
+    heard = Heard()
+    assess(again, heard=heard, now=NOON + timedelta(days=days))
+    assert heard.reused["people: classify"] is reused
+
+
+def test_a_note_that_poses_as_an_assessment_is_not_reported(again: Workspace) -> None:
+    before = command("report", again.folder).out
+    posing = ("log", "append", "--settings", again.folder, "--type", "assessment")
+    command(*posing, "--action", "assess", "--outcome", "finished")
+    assert command("report", again.folder).out == before
 
 
 def test_file_replaced_while_it_is_read(fresh: Workspace) -> None:

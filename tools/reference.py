@@ -59,7 +59,10 @@ _EMITTERS = {
         "the same: one for each attack or corruption that asked a model, with how often; not when a "
         "kept result was used"
     ),
-    "error_event": "`assay log append --type error_event`; nothing inside assay emits it yet",
+    "error_event": (
+        "`assay assess` that ends with an error (its type, not its words); "
+        "`assay log append --type error_event`"
+    ),
     "note": "`assay log append`",
 }
 
@@ -241,7 +244,7 @@ def _settings_table(prefix: str, part: type[BaseModel]) -> Iterator[str]:
     yield f"## {f'[{prefix}]' if prefix else 'The whole file'}"
     yield ""
     yield from _doc(part.__doc__)
-    words = {**_KEY_WORDS.get(part.__name__, {}), **_attribute_words(part)}
+    words = _attribute_words(part)
     rows: list[tuple[str, ...]] = []
     inner: list[tuple[str, type[BaseModel]]] = []
     for name, field in part.model_fields.items():
@@ -255,81 +258,6 @@ def _settings_table(prefix: str, part: type[BaseModel]) -> Iterator[str]:
     yield from _table(("Key", "Type", "Default", "Meaning"), rows)
     for place, within in inner:
         yield from _settings_table(place, within)
-
-
-_KEY_WORDS: Mapping[str, Mapping[str, str]] = {
-    "Settings": {
-        "schema": "The form of this file.",
-        "facts": (
-            "What decides which law applies, as `org.roles` and the like; `assay init` asks for "
-            "them, `law/applicability_facts.yaml` has them all."
-        ),
-        "access": "Without it CHK-FILE-ACCESS is UNKNOWN.",
-    },
-    "Organisation": {"name": "As it stands in reports; 1 to 200 characters."},
-    "WorkspaceSettings": {"folder": "ASSAY_WORKSPACE overrides it."},
-    "StoreSettings": {"url": "ASSAY_STORE_URL overrides it."},
-    "AccessSettings": {
-        "owners": "Account names.",
-        "groups": "Group names whose members may read.",
-        "readers": "Account names that may read.",
-    },
-    "RetentionSettings": {
-        "start_column": "The column with the date that the period counts from.",
-        "maximum": "ISO 8601, such as `P10Y`, `P18M` or `P30D`.",
-        "grace_days": "0 to 366; a row is past when the period and these days are over.",
-    },
-    "HoldSettings": {
-        "ground": "Why nothing may be erased.",
-        "until": "The last day; open without it.",
-    },
-    "ColumnSettings": {
-        "because": "Why; it is kept with the label.",
-        "entity": "An entity of `law/handling.yaml`, or `none`.",
-        "level": "The level of the column.",
-    },
-    "DatasetSettings": {
-        "source": "A file of a kind that the room `sources` reads.",
-        "purposes": "Names under [purposes]; a dataset without one fails CHK-BASIS.",
-        "subject_column": "The column that says whose row it is.",
-        "retention": "Without it CHK-RETENTION is UNKNOWN.",
-        "hold": "Rows past retention are then UNKNOWN, not FAIL, until the hold is over.",
-        "columns": "By column name.",
-    },
-    "ConsentSettings": {
-        "source": "A file of a kind that the room `sources` reads.",
-        "subject_column": "Whose consent it is, as in the dataset's subject column.",
-        "purpose_column": "The purpose's name.",
-        "granted_column": "A date or an instant.",
-        "withdrawn_column": "A date or an instant, or nothing.",
-    },
-    "PurposeSettings": {
-        "description": "For people.",
-        "basis": "A basis of Art. 6 GDPR, by article (`6.1.a`) or name (`consent`).",
-        "special_category_condition": (
-            "A condition of Art. 9(2) GDPR, by article (`9.2.a`) or name (`explicit consent`)."
-        ),
-        "consent": "Without it a basis of consent is only declared, and UNKNOWN.",
-    },
-    "ModelSettings": {
-        "source": "The file of the model or of its weights.",
-        "library": "A member of the room `libraries`, where the file's ending does not say it.",
-        "factory": (
-            "`package.module:function` that builds the network or predicts. Importing it runs its "
-            "code."
-        ),
-        "test_data": "`.npz` (x, y), a folder of images by class, CSV, Parquet, or a function.",
-        "label": "The column of the label in a CSV or Parquet file of test data.",
-        "input": "What an example is.",
-        "norm": "What bounds an attack's changes.",
-        "epsilons": "The changes that are tried, as shares of each feature's range.",
-        "trained_on": "Names under [datasets]; their highest level is the impact of a threat.",
-        "purposes": "Names under [purposes].",
-        "exposure": "Who can ask it; kept with the evidence.",
-        "level": "Of the model's file; decides which mode it may have.",
-    },
-}
-"""What a key means, where `settings.py` says it of the whole table only."""
 
 
 def _part_within(annotation: Any) -> type[BaseModel] | None:

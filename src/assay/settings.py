@@ -10,148 +10,64 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from assay._settings_values import Epsilon, Fact, Finite, Line, Name, PathText, Period
+from assay._settings_parts import (
+    AccessSettings,
+    ColumnSettings,
+    ConsentSettings,
+    DatasetSettings,
+    HoldSettings,
+    ModelSettings,
+    Organisation,
+    Part,
+    PurposeSettings,
+    RetentionSettings,
+    StoreSettings,
+    WorkspaceSettings,
+)
+from assay._settings_values import Fact, Name
 from assay._toml_places import line_of, nearest
 from assay.errors import SettingsError, UnreadableFile
 
 FILE_NAME = "assay.toml"
 _SETTINGS_BYTES_MAX = 1_000_000
 
-Level = Literal["public", "internal", "confidential", "restricted"]
+__all__ = [
+    "FILE_NAME",
+    "AccessSettings",
+    "ColumnSettings",
+    "ConsentSettings",
+    "DatasetSettings",
+    "HoldSettings",
+    "ModelSettings",
+    "Organisation",
+    "PurposeSettings",
+    "RetentionSettings",
+    "Settings",
+    "StoreSettings",
+    "WorkspaceSettings",
+    "read_settings",
+]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Organisation(_Part):
-    """Who we are."""
-
-    name: Line
-
-
-class WorkspaceSettings(_Part):
-    """Where assay keeps its log, records and keys."""
-
-    folder: PathText = ".assay"
-
-
-class StoreSettings(_Part):
-    """Where the records lie; empty is SQLite in the workspace."""
-
-    url: str = ""
-
-
-class AccessSettings(_Part):
-    """Which accounts may own, and which groups may read, confidential and restricted files.
-
-    `me` stands for the account that runs assay.
-    """
-
-    owners: tuple[str, ...] = ("me",)
-    groups: tuple[str, ...] = ()
-    readers: tuple[str, ...] = ()
-
-
-class RetentionSettings(_Part):
-    """How long the rows of a dataset are kept, counted from a date in each row."""
-
-    start_column: str
-    maximum: Period
-    grace_days: int = Field(default=7, ge=0, le=366)
-    rule: str = ""
-    """Where the period comes from: a rule of the retention catalogue, a contract, a policy."""
-
-
-class HoldSettings(_Part):
-    """A legal hold on a whole dataset: erasure stops, and so does a pass."""
-
-    ground: str
-    until: date | None = None
-
-
-class ColumnSettings(_Part):
-    """What a person knows better than the scan about a column, and why."""
-
-    because: str = Field(min_length=1)
-    entity: str | None = None
-    level: Level | None = None
-
-
-class DatasetSettings(_Part):
-    """A table: where it is, what it is used for, how long it is kept."""
-
-    source: PathText
-    purposes: tuple[str, ...] = ()
-    level: Level | None = None
-    """Declared; the higher of this and what is found holds. Only a declaration makes it public."""
-    subject_column: str = ""
-    key_file: PathText = ""
-    """The raw key of an encrypted Parquet file, 16, 24 or 32 bytes."""
-    retention: RetentionSettings | None = None
-    hold: HoldSettings | None = None
-    columns: Mapping[str, ColumnSettings] = Field(default_factory=dict)
-
-
-class ConsentSettings(_Part):
-    """The table of consents that a basis of consent is measured against."""
-
-    source: PathText
-    subject_column: str = "subject"
-    purpose_column: str = "purpose"
-    granted_column: str = "granted_at"
-    withdrawn_column: str = "withdrawn_at"
-
-
-class PurposeSettings(_Part):
-    """What data are used for, and on which basis of Art. 6 and condition of Art. 9 GDPR."""
-
-    description: str = ""
-    basis: str = ""
-    special_category_condition: str = ""
-    consent: ConsentSettings | None = None
-
-
-class ModelSettings(_Part):
-    """A model: where it is, how it is called, what it is tested with, and who can reach it."""
-
-    source: PathText = ""
-    library: str = ""
-    factory: str = ""
-    test_data: PathText = ""
-    label: str = ""
-    input: Literal["image", "tabular"] = "tabular"
-    bounds: tuple[Finite, Finite] | None = None
-    """Of every feature; without it a tabular model's bounds are those of its test data."""
-    norm: Literal["linf"] = "linf"
-    epsilons: tuple[Epsilon, ...] = Field(default=(0.01, 0.03, 0.1), min_length=1, max_length=20)
-    declared_epsilon: Epsilon | None = None
-    """The budget that the model is to withstand; the largest epsilon unless said."""
-    trained_on: tuple[str, ...] = ()
-    purposes: tuple[str, ...] = ()
-    exposure: Literal["public_anonymous", "public_account", "partners", "internal", "offline"] = (
-        "internal"
-    )
-    level: Level | None = None
-    show_examples: bool = False
-    """Whether test images may be kept and shown in reports; say true only if they show nobody."""
-
-
-class Settings(_Part):
+class Settings(Part):
     """All of assay.toml."""
 
     schema_: Literal[1] = Field(alias="schema")
+    """The form of this file."""
     organisation: Organisation
     facts: Mapping[str, Fact] = Field(default_factory=dict)
+    """What decides which law applies, as `org.roles` and the like; `assay init` asks for them,
+    `law/applicability_facts.yaml` has them all.
+    """
     workspace: WorkspaceSettings = WorkspaceSettings()
     store: StoreSettings = StoreSettings()
     access: AccessSettings | None = None
+    """Without it CHK-FILE-ACCESS is UNKNOWN."""
     purposes: Mapping[Name, PurposeSettings] = Field(default_factory=dict)
     datasets: Mapping[Name, DatasetSettings] = Field(default_factory=dict)
     models: Mapping[Name, ModelSettings] = Field(default_factory=dict)
@@ -289,10 +205,10 @@ def _within(annotation: Any, name: str) -> Any:
     return get_args(annotation)[1] if _is_mapping(annotation) else None
 
 
-def _settings_class(annotation: Any) -> type[_Part] | None:
+def _settings_class(annotation: Any) -> type[Part] | None:
     """The settings class that this is, or that is inside `X | None`."""
     choices = (annotation, *(get_args(annotation) if not _is_mapping(annotation) else ()))
-    return next((c for c in choices if isinstance(c, type) and issubclass(c, _Part)), None)
+    return next((c for c in choices if isinstance(c, type) and issubclass(c, Part)), None)
 
 
 def _is_mapping(annotation: Any) -> bool:
