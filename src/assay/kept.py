@@ -111,18 +111,7 @@ def keep(
         "checks": None if checks is None else list(checks),
         "cites": [citation(exhibits[-1])],
     }
-    events.append(
-        new_event(
-            "assessment",
-            occurred_at=now,
-            actor=parts.actor,
-            action="assess",
-            target=system(parts),
-            outcome=outcome,
-            client_agent=CLIENT_AGENT,
-            detail=detail,
-        )
-    )
+    events.append(_closing_event(parts, now, outcome, detail))
     index = parts.log.append_many(numbered(parts, base, events), exhibits)[-1]
     parts.store.keep_steps(tuple(kept))
     record = AssessmentRecord(assessment_id, now, depth.value, seed, outcome, index)
@@ -225,6 +214,19 @@ def _shown(observation: Observation) -> list[str]:
 def _exhibits(log: SqliteLogReader, evidence: Sequence[Evidence]) -> tuple[Exhibit, ...]:
     wanted = dict.fromkeys(d for e in evidence for d in _shown(e.observation))
     return tuple(Exhibit(d, log.media_type(d), log.cited_bytes(d)) for d in wanted)
+
+
+def _closing_event(parts: Parts, now: datetime, outcome: str, detail: Facts) -> Event:
+    return new_event(
+        "assessment",
+        occurred_at=now,
+        actor=parts.actor,
+        action="assess",
+        target=system(parts),
+        outcome=outcome,
+        client_agent=CLIENT_AGENT,
+        detail=detail,
+    )
 
 
 def _observation_event(

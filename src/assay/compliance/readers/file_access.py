@@ -25,8 +25,9 @@ from functools import cache
 from pathlib import Path
 
 from assay.compliance.interface import Scene
+from assay.compliance.observing import of_the_system
 from assay.settings import FILE_NAME, AccessSettings
-from assay.vocabulary import Facts, Json, Method, Observation, Target, TargetKind, not_measured
+from assay.vocabulary import Facts, Json, Method, Observation, not_measured
 
 KIND = "file_access_scan"
 _ACL_ATTRIBUTE = "system.posix_acl_access"
@@ -44,15 +45,7 @@ class FileAccess:
 
     def observe(self, scene: Scene) -> Iterator[Observation]:
         """One observation of the system."""
-        yield Observation(
-            kind=KIND,
-            source="readers.file_access",
-            source_version=1,
-            method=Method.EXAMINE,
-            target=Target(TargetKind.SYSTEM, scene.settings.organisation.name),
-            facts=_facts(scene),
-            observed_at=scene.now,
-        )
+        yield of_the_system(scene, KIND, "readers.file_access", Method.EXAMINE, _facts(scene))
 
 
 def _facts(scene: Scene) -> Facts:

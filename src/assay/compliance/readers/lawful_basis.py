@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 
-from assay.compliance.datasets import dataset_target, open_dataset
+from assay.compliance.datasets import open_dataset
 from assay.compliance.interface import Scene
+from assay.compliance.observing import of_each_dataset
 from assay.data.interface import Table
 from assay.data.tables import open_table
 from assay.errors import AssayError, BadInput
@@ -33,16 +34,7 @@ class LawfulBasis:
 
     def observe(self, scene: Scene) -> Iterator[Observation]:
         """One observation a dataset."""
-        for name in scene.settings.datasets:
-            yield Observation(
-                kind=KIND,
-                source="readers.lawful_basis",
-                source_version=1,
-                method=Method.EXAMINE,
-                target=dataset_target(scene, name),
-                facts=_facts(scene, name),
-                observed_at=scene.now,
-            )
+        yield from of_each_dataset(scene, KIND, "readers.lawful_basis", Method.EXAMINE, _facts)
 
 
 def _facts(scene: Scene, name: str) -> Facts:

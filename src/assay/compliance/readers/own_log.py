@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from assay.audit_log.notes import parse_verifier_key
 from assay.audit_log.verify import verify
 from assay.compliance.interface import Scene
+from assay.compliance.observing import of_the_system
 from assay.errors import AssayError
-from assay.vocabulary import Facts, Method, Observation, Target, TargetKind, not_measured
+from assay.vocabulary import Facts, Method, Observation, not_measured
 
 KIND = "audit_chain_verification"
 _FAULTS_SHOWN = 20
@@ -26,15 +27,7 @@ class OwnLog:
 
     def observe(self, scene: Scene) -> Iterator[Observation]:
         """One observation of the system."""
-        yield Observation(
-            kind=KIND,
-            source="readers.own_log",
-            source_version=1,
-            method=Method.TEST,
-            target=Target(TargetKind.SYSTEM, scene.settings.organisation.name),
-            facts=_facts(scene),
-            observed_at=scene.now,
-        )
+        yield of_the_system(scene, KIND, "readers.own_log", Method.TEST, _facts(scene))
 
 
 def _facts(scene: Scene) -> Facts:

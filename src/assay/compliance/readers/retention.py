@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from assay.compliance.datasets import dataset_target, open_dataset
+from assay.compliance.datasets import open_dataset
 from assay.compliance.interface import Scene
+from assay.compliance.observing import of_each_dataset
 from assay.errors import AssayError
 from assay.law.catalogues import level_named, level_policies
 from assay.law.periods import latest_start_ended_by, parse_period
@@ -29,16 +30,7 @@ class Retention:
 
     def observe(self, scene: Scene) -> Iterator[Observation]:
         """One observation a dataset."""
-        for name in scene.settings.datasets:
-            yield Observation(
-                kind=KIND,
-                source="readers.retention",
-                source_version=1,
-                method=Method.EXAMINE,
-                target=dataset_target(scene, name),
-                facts=_facts(scene, name),
-                observed_at=scene.now,
-            )
+        yield from of_each_dataset(scene, KIND, "readers.retention", Method.EXAMINE, _facts)
 
 
 def _facts(scene: Scene, name: str) -> Facts:

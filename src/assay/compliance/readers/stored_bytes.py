@@ -16,8 +16,9 @@ import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
-from assay.compliance.datasets import dataset_key, dataset_target
+from assay.compliance.datasets import dataset_key
 from assay.compliance.interface import Scene
+from assay.compliance.observing import of_each_dataset
 from assay.data.tables import open_table
 from assay.errors import AssayError
 from assay.vocabulary import Facts, Method, Observation, not_measured
@@ -46,16 +47,7 @@ class StoredBytes:
 
     def observe(self, scene: Scene) -> Iterator[Observation]:
         """One observation a dataset."""
-        for name in scene.settings.datasets:
-            yield Observation(
-                kind=KIND,
-                source="readers.stored_bytes",
-                source_version=1,
-                method=Method.EXAMINE,
-                target=dataset_target(scene, name),
-                facts=_facts(scene, name),
-                observed_at=scene.now,
-            )
+        yield from of_each_dataset(scene, KIND, "readers.stored_bytes", Method.EXAMINE, _facts)
 
 
 def _facts(scene: Scene, name: str) -> Facts:
