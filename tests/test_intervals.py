@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.intervals import upper_bound_when_none_seen, wilson
+from assay.intervals import wilson
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,3 @@ def test_the_share_lies_inside_and_the_mirror_image_is_mirrored(pair: tuple[int,
 def test_more_trials_at_the_same_share_narrow_it(trials: int, times: int) -> None:
     small, large = wilson(trials // 2, trials), wilson(trials // 2 * times, trials * times)
     assert large.high - large.low <= small.high - small.low
-
-
-def test_none_of_59_leaves_five_percent() -> None:
-    assert upper_bound_when_none_seen(59) < 0.05 < upper_bound_when_none_seen(58)
-    assert upper_bound_when_none_seen(0) == 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
@@ -154,25 +155,48 @@ def test_reopening_gives_the_same_assessment(again: Workspace) -> None:
         assert reopen(log, latest(log)) == found
 
 
-def test_second_run_uses_every_kept_step(again: Workspace) -> None:
+NET = {f"net: {member}" for member in ("fgsm", "pgd", "square", "noise", "rotation")}
+
+
+@pytest.fixture(scope="module")
+def assessed_net(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with a network that was assessed once; copy it before changing it."""
+    workspace = make_workspace(tmp_path_factory.mktemp("net") / "clinic", "torch")
+    assess(workspace)
+    return workspace
+
+
+@pytest.fixture
+def net(assessed_net: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the workspace with the network."""
+    shutil.copytree(assessed_net.folder, tmp_path / "net")
+    return replace(assessed_net, folder=tmp_path / "net")
+
+
+def test_second_run_uses_every_kept_step(net: Workspace) -> None:
     heard = Heard()
-    assess(again, heard=heard)
+    assess(net, heard=heard)
     kept = {name for name, reused in heard.reused.items() if reused}
 
-    assert kept == {"people: classify", "scorer: noise", "scorer: square"}
+    assert kept == {"people: classify", *NET}
 
 
-def _seed_model(workspace: Workspace) -> None:
-    file = workspace.folder / "scorer.py"
-    file.write_text(file.read_text() + "\n# changed\n")
+def test_a_function_may_read_anything_and_is_always_asked_again(again: Workspace) -> None:
+    heard = Heard()
+    assess(again, heard=heard)
+    assert {name for name, reused in heard.reused.items() if reused} == {"people: classify"}
+
+
+def _changed_code(workspace: Workspace) -> None:
+    (workspace.folder / "layers.py").write_text("# a module that the factory might import\n")
 
 
 def _new_test_data(workspace: Workspace) -> None:
     import numpy as np
 
-    with np.load(workspace.folder / "test.npz") as kept:
+    with np.load(workspace.folder / "images.npz") as kept:
         x, y = kept["x"][:-1], kept["y"][:-1]
-    np.savez(workspace.folder / "test.npz", x=x, y=y)
+    np.savez(workspace.folder / "images.npz", x=x, y=y)
 
 
 def _one_more_row(workspace: Workspace) -> None:
@@ -184,18 +208,18 @@ def _one_more_row(workspace: Workspace) -> None:
     ("change", "taken_again"),
     [
         (_one_more_row, {"people: classify"}),
-        (_seed_model, {"scorer: noise", "scorer: square"}),
-        (_new_test_data, {"scorer: noise", "scorer: square"}),
-        (lambda w: w.change("[0.1]", "[0.2]"), {"scorer: noise", "scorer: square"}),
+        (_changed_code, NET),
+        (_new_test_data, NET),
+        (lambda w: w.change("[0.05, 0.1]", "[0.05, 0.2]"), NET),
     ],
-    ids=["table", "model", "test data", "epsilon"],
+    ids=["table", "code", "test data", "epsilon"],
 )
 def test_changed_input_is_looked_at_again(
-    again: Workspace, change: Callable[[Workspace], None], taken_again: set[str]
+    net: Workspace, change: Callable[[Workspace], None], taken_again: set[str]
 ) -> None:
-    change(again)
+    change(net)
     heard = Heard()
-    assess(again, heard=heard)
+    assess(net, heard=heard)
     with_key = {name for name in heard.reused if not name.startswith("inspect")}
 
     assert {name for name in with_key if not heard.reused[name]} == taken_again
@@ -237,10 +261,7 @@ def test_ctrl_c_keeps_what_is_done(fresh: Workspace) -> None:
     found = assess(fresh, heard=heard)
 
     assert caught.value.exit_code == 3
-    assert [name for name, reused in heard.reused.items() if reused] == [
-        "people: classify",
-        "scorer: square" if "scorer: square" in list(heard.reused)[:2] else "scorer: noise",
-    ]
+    assert [name for name, reused in heard.reused.items() if reused] == ["people: classify"]
     assert found.outcome == "finished"
     assert outcomes(fresh) == ["interrupted", "finished"]
     assert not faults(fresh)
@@ -300,7 +321,7 @@ def test_crash_in_a_step_keeps_the_steps_before(fresh: Workspace, error: BaseExc
     assess(fresh, heard=heard)
 
     assert "secret row" not in str(caught.value)
-    assert sum(heard.reused.values()) == 2
+    assert sum(heard.reused.values()) == 1
     assert outcomes(fresh) == ["failed", "finished"]
     assert not faults(fresh)
 
@@ -326,6 +347,35 @@ def test_a_note_that_poses_as_an_assessment_is_not_reported(again: Workspace) ->
     posing = ("log", "append", "--settings", again.folder, "--type", "assessment")
     command(*posing, "--action", "assess", "--outcome", "finished")
     assert command("report", again.folder).out == before
+
+
+@pytest.mark.parametrize("entries", ["[]", "[0]", "[1, 1]", "[999]"])
+def test_edited_records_lead_to_another_look_and_not_to_other_evidence(
+    again: Workspace, entries: str
+) -> None:
+    db = sqlite3.connect(again.folder / ".assay" / "records.sqlite")
+    db.execute("UPDATE kept_step SET entries = ?", (entries,))
+    db.commit()
+    db.close()
+    heard = Heard()
+    found = assess(again, heard=heard)
+    assert not any(heard.reused.values())
+    assert found.robustness
+
+
+def test_records_of_another_step_are_not_used(again: Workspace) -> None:
+    db = sqlite3.connect(again.folder / ".assay" / "records.sqlite")
+    db.execute("UPDATE kept_step SET entries = (SELECT entries FROM kept_step LIMIT 1)")
+    db.commit()
+    db.close()
+    heard = Heard()
+    assess(again, heard=heard)
+    assert sum(heard.reused.values()) <= 1
+
+
+def test_clock_before_the_newest_entry_is_refused(again: Workspace) -> None:
+    with pytest.raises(CouldNotFinish, match="newest entry"):
+        assess(again, now=NOON - timedelta(days=4000))
 
 
 def test_file_replaced_while_it_is_read(fresh: Workspace) -> None:

@@ -31,8 +31,3 @@ def wilson(successes: int, trials: int) -> Proportion:
     low = 0.0 if successes == 0 else max(0.0, (centre - spread) / scale)
     high = 1.0 if successes == trials else min(1.0, (centre + spread) / scale)
     return Proportion(successes, trials, low, high)
-
-
-def upper_bound_when_none_seen(trials: int) -> float:
-    """The 95 % upper bound of a share when 0 of `trials` showed it: 1 - 0.05^(1/n); 1 for n = 0."""
-    return 1.0 if trials == 0 else 1.0 - 0.05 ** (1.0 / trials)

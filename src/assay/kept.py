@@ -87,18 +87,18 @@ def keep(
     listed: list[dict[str, Any]] = []
     kept: list[KeptStep] = []
     for one in done:
-        digests = []
-        for observation in one.seen.observations:
+        entries = []
+        for part, observation in enumerate(one.seen.observations):
             evidence = _evidence_exhibit(observation)
             cited = [evidence, *_cited_by(observation, one.seen.exhibits)]
-            digests.append(evidence.digest)
+            entries.append(base + len(events))
             listed.append({"digest": evidence.digest, "index": base + len(events)})
-            events.append(_observation_event(parts, observation, cited, reused=one.reused))
+            events.append(_observation_event(parts, one, part, cited))
             exhibits += cited
             if not one.reused:
                 events += _access_events(parts, observation)
         if one.step.key is not None and not one.reused:
-            kept.append(KeptStep(one.step.key, now, tuple(digests)))
+            kept.append(KeptStep(one.step.key, now, tuple(entries)))
     inventory = canonical_bytes({"evidence": listed, "unmeasured": plan.unmeasured})
     exhibits.append(Exhibit(digest(inventory), INVENTORY_TYPE, inventory))
     assessment_id = _event_id(parts, base + len(events), now)
@@ -171,28 +171,40 @@ def latest(log: SqliteLogReader) -> int:
 
 
 def kept_before(parts: Parts, step: Step) -> Seen | None:
-    """What the step saw when it was taken before, read back from the log by its digests.
+    """What the step saw when it was taken before, read back from the log.
 
-    Evidence that is gone, damaged or past its expiry is no reason to stop: the step is taken again.
+    The records only say where to look: every entry must itself name the step's key and how many
+    parts it had, so that an edited record leads to another look and never to other evidence. The
+    step is taken again, too, when evidence is gone, damaged or past its expiry.
     """
     kept = parts.store.kept_step(step.key) if step.key is not None else None
-    if kept is None:
+    if kept is None or not kept.entries:
         return None
     try:
-        observations = tuple(
-            observation_from_bytes(parts.log.cited_bytes(d)) for d in kept.evidence
-        )
-        exhibits = [
-            Exhibit(d, parts.log.media_type(d), parts.log.cited_bytes(d))
-            for observation in observations
-            for d in _shown(observation)
-        ]
+        seen = _read_back(parts.log, step, kept)
     except LogError:
         return None
     now = parts.clock()
-    if any(seen.expires_at is None or seen.expires_at <= now for seen in observations):
+    if seen is None or any(o.expires_at is None or o.expires_at <= now for o in seen.observations):
         return None
-    return Seen(observations, tuple(exhibits))
+    return seen
+
+
+def _read_back(log: SqliteLogReader, step: Step, kept: KeptStep) -> Seen | None:
+    observations: list[Observation] = []
+    for part, index in enumerate(kept.entries):
+        event = event_of(log.entry(index))
+        said = (event.type, event.detail.get("step"), event.detail.get("part"))
+        if said != ("observation", step.key, [part, len(kept.entries)]):
+            return None
+        cites: Any = event.detail["cites"]
+        observation = observation_from_bytes(log.cited_bytes(cites[0]["digest"]))
+        if observation.target != step.target:
+            return None
+        observations.append(observation)
+    shown = [d for observation in observations for d in _shown(observation)]
+    exhibits = tuple(Exhibit(d, log.media_type(d), log.cited_bytes(d)) for d in shown)
+    return Seen(tuple(observations), exhibits)
 
 
 def _evidence_exhibit(observation: Observation) -> Exhibit:
@@ -229,9 +241,8 @@ def _closing_event(parts: Parts, now: datetime, outcome: str, detail: Facts) -> 
     )
 
 
-def _observation_event(
-    parts: Parts, observation: Observation, cited: Sequence[Exhibit], *, reused: bool
-) -> Event:
+def _observation_event(parts: Parts, one: Done, part: int, cited: Sequence[Exhibit]) -> Event:
+    observation = one.seen.observations[part]
     return new_event(
         "observation",
         occurred_at=observation.observed_at,
@@ -242,7 +253,9 @@ def _observation_event(
         client_agent=CLIENT_AGENT,
         detail={
             "source": observation.source,
-            "reused": reused,
+            "reused": one.reused,
+            "step": one.step.key,
+            "part": [part, len(one.seen.observations)],
             "cites": [citation(exhibit) for exhibit in cited],
         },
     )

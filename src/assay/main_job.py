@@ -16,6 +16,9 @@ from datetime import timedelta
 from typing import Protocol
 
 from assay.audit_log.entry import new_event
+from assay.audit_log.interface import EventQuery
+from assay.audit_log.log import read_events
+from assay.canonical import instant
 from assay.compliance.principles import effective_level
 from assay.errors import AssayError, CouldNotFinish, Interrupted
 from assay.kept import CLIENT_AGENT, Done, keep, kept_before, numbered, reopen, system
@@ -26,6 +29,9 @@ from assay.vocabulary import Assessment, Depth, Facts, Observation, Status, Targ
 
 EVIDENCE_VALIDITY = timedelta(days=90)
 """How long evidence counts in a posture at a point in time, unless the look itself says otherwise."""
+
+
+_CLOCK_SLACK = timedelta(minutes=5)
 
 
 class Listener(Protocol):
@@ -147,7 +153,13 @@ def _with_level(parts: Parts, observation: Observation) -> Facts:
 
 
 def _begin(parts: Parts) -> None:
-    """So that the log exists, and has a checkpoint, before anything looks at it."""
+    """So that the log exists, and has a checkpoint, before anything looks at it.
+
+    Raises:
+        CouldNotFinish: the clock stands before the newest entry; nothing that depends on the day
+            could be believed.
+    """
+    _expect_later(parts)
     begun = new_event(
         "assessment",
         occurred_at=parts.clock(),
@@ -158,6 +170,16 @@ def _begin(parts: Parts) -> None:
         client_agent=CLIENT_AGENT,
     )
     parts.log.append_many(numbered(parts, parts.log.size, [begun]))
+
+
+def _expect_later(parts: Parts) -> None:
+    for _, newest in read_events(parts.log, EventQuery(limit=1)):
+        if parts.clock() < newest.occurred_at - _CLOCK_SLACK:
+            raise CouldNotFinish(
+                f"The clock says {instant(parts.clock())}, but the log's newest entry is of "
+                f"{instant(newest.occurred_at)}.",
+                next_step="Set the clock right; retention and consent cannot be judged by this one.",
+            )
 
 
 def _report_error(parts: Parts, error: AssayError) -> None:

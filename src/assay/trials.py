@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay import plugins
-from assay.canonical import file_digest
-from assay.errors import AssayError, BadInput, MissingExtra
+from assay.canonical import digest_of, file_digest
+from assay.errors import AssayError, BadInput, BadTestData, MissingExtra
 from assay.models.interface import InputDomain, InputKind, Model, ModelDescription
 from assay.settings import ModelSettings, Settings
 from assay.step import Moment, Seen, Step, not_seen, step_key
@@ -22,6 +22,8 @@ from assay.vocabulary import Depth, Target, TargetKind
 if TYPE_CHECKING:
     from assay.models.examples import TestData
 
+_CODE_FILES_MAX = 2_000
+_NO_PROJECT = frozenset({"site-packages", "node_modules", "__pycache__", "venv"})
 EXAMPLES = {Depth.QUICK: 256, Depth.STANDARD: 1_000, Depth.FULL: 1_000_000_000}
 """How many test examples of a model a depth attacks at most."""
 
@@ -59,12 +61,22 @@ def open_trial(base: Settings, name: str, settings: ModelSettings) -> Trial | St
         domain = _declared_domain(settings) or domain_from_rows(data.x, data.features)
         model = open_model(_description(base, name, settings, domain))
         examples.check_fit(data, model)
+        _expect_room(name, domain)
     except MissingExtra as error:
         return _unmeasured_model(name, target, error)
     except ImportError as error:
         missing = MissingExtra("Testing models", extra="ml", library=str(error.name))
         return _unmeasured_model(name, target, missing)
     return Trial(name, settings, model, data, base.folder)
+
+
+def _expect_room(name: str, domain: InputDomain) -> None:
+    """Where no feature can move no attack can break anything, and a number would be a lie."""
+    if all(low >= high for low, high in zip(domain.lower, domain.upper, strict=True)):
+        raise BadTestData(
+            f"The test rows of {name} are all alike, so that their bounds leave no attack any room.",
+            next_step=f"Give bounds in [models.{name}], or test data of different rows.",
+        )
 
 
 def _unmeasured_model(name: str, target: Target, error: AssayError) -> Step:
@@ -135,22 +147,39 @@ def _examination(
     target = trial.model.target
     epsilons = [*settings.epsilons, trial.declared_epsilon]
     bounds = [trial.model.domain.lower, trial.model.domain.upper]
-    key = step_key(
-        f"examine {member.origin} {member.name} {settings.show_examples}",
-        target.digest,
-        [target.name, settings.factory, _factory_digest(trial), data.digest, settings.norm],
-        {"epsilons": epsilons, "bounds": bounds, "depth": depth.value, "seed": seed},
-    )
+    code = _code_digest(trial)
+    key = None
+    if code is not None:
+        key = step_key(
+            f"examine {member.origin} {member.name} {settings.show_examples}",
+            target.digest,
+            [target.name, settings.factory, code, data.digest, settings.norm],
+            {"epsilons": epsilons, "bounds": bounds, "depth": depth.value, "seed": seed},
+        )
     return Step(f"{trial.name}: {member.name}", target, key, seconds, look)
 
 
-def _factory_digest(trial: Trial) -> str:
-    """The digest of the code that a factory comes from, so that changed code is tried again."""
+def _code_digest(trial: Trial) -> str | None:
+    """The digest of the code that a result depends on beside the weights; None if nobody can say.
+
+    A model that is a function may read anything, so that its results are never used again. A network
+    is built by the factory's module and whatever of the project that imports: all of the project's
+    Python files count.
+    """
+    if not trial.settings.source:
+        return None
     if not trial.settings.factory:
         return ""
-    from assay.models.imports import named, source_file
+    files = sorted(path for path in trial.folder.rglob("*.py") if not _is_elsewhere(path, trial))
+    if len(files) > _CODE_FILES_MAX:
+        return None
+    return digest_of([[str(p.relative_to(trial.folder)), file_digest(p)] for p in files])
 
-    return file_digest(source_file(named(trial.settings.factory, trial.folder)))
+
+def _is_elsewhere(path: Path, trial: Trial) -> bool:
+    """Whether a file lies in a hidden folder or in an environment, and is no code of the project."""
+    parts = path.relative_to(trial.folder).parts[:-1]
+    return any(part.startswith(".") or part in _NO_PROJECT for part in parts)
 
 
 def costs(trial: Trial, depth: Depth, seed: int) -> Mapping[str, float]:

@@ -239,11 +239,16 @@ class Applicability:
 
 @dataclass(frozen=True, slots=True)
 class ControlState:
-    """A control's state: the worst of the checks that bear on it."""
+    """A control's state: the worst of the checks that bear on it and ran.
+
+    `checks` are all that bear on it, `ran` those of them that found something: a pass by one of five
+    says no more than that one.
+    """
 
     control: Control
     status: Status
     checks: tuple[str, ...]
+    ran: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def weigh(
     declared = _declared(evidence)
     checks = [check for check in _all_checks() if run.checks is None or check.id in run.checks]
     findings = sorted(judge(checks, evidence, run.as_of), key=_gravest_first)
-    specs = _specs(checks)
+    specs = known_specs()
     models = [t for t in targets_of(evidence) if t.kind is TargetKind.MODEL]
     robustness = [summarise(model, evidence) for model in models]
     frameworks: list[FrameworkMember] = [m.use() for m in plugins.available("frameworks")]
@@ -146,7 +146,7 @@ def _validations(
         level = _level(dataset, declared, evidence)
         if level is not None:
             said = declared["datasets"][dataset]
-            files = [said[key] for key in ("source", "key_file") if said.get(key)]
+            files = said.get("files", ())
             rows += validate_controls(dataset, level, findings, files=files)
     return tuple(rows)
 

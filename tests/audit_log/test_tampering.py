@@ -16,7 +16,7 @@ from assay.audit_log.log import DATABASE, PUBLISHED_CHECKPOINT, AuditLog
 from assay.audit_log.merkle import CompactRange, leaf_hash
 from assay.audit_log.notes import VerifierKey
 from assay.audit_log.verify import verify
-from tests.audit_log.conftest import KEY, ORIGIN, event
+from tests.audit_log.conftest import KEY, ORIGIN, event, exhibit
 
 VERIFIER = VerifierKey(ORIGIN, KEY.public_bytes)
 
@@ -113,6 +113,39 @@ def test_missing_and_uncited_evidence_is_found(small_log: Path) -> None:
     extra = "INSERT INTO cited VALUES ('sha256:00', 'text/plain', x'00')"
     (fault,) = faults_after(small_log, lambda db: db.execute(extra))
     assert fault.what == "is cited by no entry"
+
+
+def test_a_missing_published_checkpoint_is_a_fault(small_log: Path) -> None:
+    (small_log / PUBLISHED_CHECKPOINT).unlink()
+    (fault,) = verify(small_log, VERIFIER).faults
+    assert fault.place == "the published checkpoint"
+
+
+def test_damaged_evidence_is_found_and_mended_when_it_is_seen_again(small_log: Path) -> None:
+    db = apsw.Connection(str(small_log / DATABASE))
+    good = exhibit("evidence one")
+    db.execute("UPDATE cited SET bytes = x'00' WHERE digest = ?", (good.digest,))
+    db.close()
+    assert not verify(small_log, VERIFIER).clean
+    with AuditLog(small_log, KEY, ORIGIN) as log:
+        log.append(event(7, good), [good])
+    assert verify(small_log, VERIFIER).clean
+
+
+def test_an_index_of_the_file_that_disagrees_is_found(small_log: Path) -> None:
+    """The name of evidence lies twice in the file: in its row and in the index over names."""
+    path = small_log / DATABASE
+    db = apsw.Connection(str(path))
+    db.execute("PRAGMA journal_mode = DELETE")
+    db.close()
+    name = exhibit("evidence one").digest.encode()
+    raw = path.read_bytes()
+    assert raw.count(name) >= 2
+    start = 0
+    while (at := raw.find(name, start)) >= 0:
+        path.write_bytes(raw[: at + 10] + bytes([raw[at + 10] ^ 1]) + raw[at + 11 :])
+        assert not verify(small_log, VERIFIER).clean
+        start = at + 1
 
 
 def test_index_damage_is_told_from_evidence_damage(small_log: Path) -> None:

@@ -181,7 +181,7 @@ def test_folder_file_and_relative_path_are_the_same(
     for given in ((), (".",), ("assay.toml",), (str(assessed.toml),), ("../w",)):
         outcome = command("assess", *given)
         assert outcome.status == 0, outcome.err
-        assert ", 8 of them kept from before;" in outcome.err
+        assert ", 6 of them kept from before;" in outcome.err
 
 
 def test_workspace_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

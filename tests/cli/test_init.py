@@ -100,7 +100,6 @@ def test_data_are_found_and_hidden_folders_are_not_entered(proposed: Settings) -
     assert sources == {
         "mortality_test": "data/mortality_test.csv",
         "mortality_train": "data/mortality_train.tsv",
-        "no_headers": "data/no_headers.csv",
         "patients": "data/patients.csv",
         "visits": "data/visits.jsonl",
     }
@@ -113,6 +112,86 @@ def test_columns_are_guessed_from_headers(proposed: Settings, project: Path) -> 
     assert '# start_column = "discharge_date"  # why: the header names a date' in text
     assert '# start_column = "visit_date"' in text
     assert 'is it "id"?' in text
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "patient_id",
+        "Kunden-Nr.",
+        "Kundennummer",
+        "Patientennummer",
+        "Mitarbeiter-ID",
+        "Versichertennr",
+        "Schüler-Nr",
+        "numéro_client",
+        "n° adhérent",
+        "id_patient",
+        "Numéro de l'assuré",
+        "ID del paciente",
+        "Código cliente",
+        "nº socio",
+    ],
+)
+def test_a_persons_number_is_known_in_four_languages(header: str) -> None:
+    look = FolderLook("x", tables=(FoundTable("a.csv", ("Datum", header, "montant")),))
+    assert propose(look, {}).datasets[0].subject.value == header
+
+
+@pytest.mark.parametrize(
+    "header", ["Kundenzufriedenheit", "no_customer_calls", "personal", "code", "numéro", "client"]
+)
+def test_other_headers_are_no_persons_number(header: str) -> None:
+    look = FolderLook("x", tables=(FoundTable("a.csv", (header,)),))
+    assert propose(look, {}).datasets[0].subject.value == ""
+
+
+def test_access_is_proposed_with_a_reason(proposed: Settings, project: Path) -> None:
+    assert proposed.access is not None
+    assert proposed.access.owners == ("me",)
+    text = (project / "assay.toml").read_text()
+    assert 'owners = ["me"]  # why: the account that runs assay owns the files' in text
+    assert "CHK-FILE-ACCESS is UNKNOWN" in text
+
+
+def test_a_file_without_headers_waits_for_them(proposed: Settings, project: Path) -> None:
+    assert "no_headers" not in proposed.datasets
+    text = (project / "assay.toml").read_text()
+    assert "Add one that names the columns first:\n# [datasets.no_headers]" in text
+    assert '# source = "data/no_headers.csv"' in text
+    assert "more files of data" not in text
+
+
+def test_names_of_files_without_headers_are_not_taken() -> None:
+    tables = FoundTable("a/x.csv", headless=True), FoundTable("b/x.csv", ("id",))
+    found = propose(FolderLook("x", tables=tables), {})
+    assert [dataset.name for dataset in found.datasets] == ["x"]
+    assert "# [datasets.x_2]" in found.text
+    many = tuple(FoundTable(f"{n}.csv", headless=True) for n in range(25))
+    assert "# 5 more files of data" in propose(FolderLook("x", tables=many), {}).text
+
+
+def test_the_only_model_gets_the_only_examples(tmp_path: Path) -> None:
+    for place in ("scans/sick", "scans/well", "models"):
+        (tmp_path / place).mkdir(parents=True)
+    for place in ("scans/sick", "scans/well"):
+        (tmp_path / place / "1.png").touch()
+    (tmp_path / "models/net.onnx").touch()
+    (tmp_path / "eval.csv").write_text("age,label\n1,0\n")
+    assert main(["init", str(tmp_path), "--no-questions"]) == 0
+    assert read_settings(tmp_path).models["net"].test_data == "scans"
+    assert read_settings(tmp_path).models["net"].input == "image"
+    (tmp_path / "models/other.onnx").touch()
+    assert main(["init", str(tmp_path), "--no-questions", "--force"]) == 0
+    assert read_settings(tmp_path).models["net"].test_data == ""
+    text = (tmp_path / "assay.toml").read_text()
+    assert text.count('# test_data = "scans"  # fill in: nothing says') == 2
+
+
+@pytest.mark.parametrize(("suffix", "count"), [("pt", 1), ("onnx", 0), ("skops", 0)])
+def test_images_are_suggested_for_torch_alone(suffix: str, count: int) -> None:
+    text = propose(FolderLook("x", weights=(f"net.{suffix}",)), {}).text
+    assert text.count('# input = "image"') == count
 
 
 def test_models_get_their_network_and_their_test_data(proposed: Settings) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -65,7 +66,7 @@ maximum = "P3Y"
 """
 
 
-def parquet(columns: Mapping[str, list[str]], key: bytes | None = None) -> bytes:
+def parquet(columns: Mapping[str, list[Any]], key: bytes | None = None) -> bytes:
     """A Parquet file, encrypted under a key if one is given."""
     properties = None if key is None else encryption.create_encryption_properties(key)
     buffer = io.BytesIO()

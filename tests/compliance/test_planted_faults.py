@@ -8,6 +8,7 @@ import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -86,11 +87,16 @@ def mode(name: str, bits: int) -> Callable[[Path], None]:
 def grants_acl(folder: Path) -> None:
     """Lets user 12345 read the data, by a POSIX ACL that the mode bits hide in the group's."""
     entries = [(1, 6, -1), (2, 4, 12345), (4, 0, -1), (16, 4, -1), (32, 0, -1)]
+    set_acl(folder / "people.parquet", entries)
+
+
+def set_acl(path: Path, entries: list[tuple[int, int, int]]) -> None:
+    """Gives a path a POSIX ACL: tag, permissions and number of each entry."""
     raw = struct.pack("<I", 2) + b"".join(
         struct.pack("<HHI", tag, bits, number & 0xFFFFFFFF) for tag, bits, number in entries
     )
     try:
-        os.setxattr(folder / "people.parquet", "system.posix_acl_access", raw)
+        os.setxattr(path, "system.posix_acl_access", raw)
     except OSError:
         pytest.skip("this file system keeps no ACLs")
 
@@ -104,7 +110,50 @@ def test_every_check_passes_in_a_good_world(pair: Pair, tmp_path: Path) -> None:
     assert finding.remediation == ""
 
 
+CONSENTS_HEAD = b"subject,purpose,granted_at,withdrawn_at\n"
+OTHERS = b"p1,research,2024-01-01,\np3,research,2024-01-01,\n"
+
+
+def consents(*rows: bytes) -> Callable[[Path], None]:
+    """A consent table in which p1 and p3 agree and p2 has these rows."""
+    return writes("consents.csv", CONSENTS_HEAD + OTHERS + b"".join(row + b"\n" for row in rows))
+
+
+def table(**columns: list[Any]) -> Callable[[Path], None]:
+    """Replaces the data, in clear; for checks that only read rows."""
+
+    def change(folder: Path) -> None:
+        toml_without('key_file = "people.key"\n')(folder)
+        put(folder / "people.parquet", parquet({**PEOPLE, **columns}), 0o640)
+
+    return change
+
+
+def grants_parent_acl(folder: Path) -> None:
+    """Lets user 12345 replace files in the project's folder."""
+    set_acl(folder, [(1, 7, -1), (2, 7, 12345), (4, 0, -1), (16, 7, -1), (32, 0, -1)])
+
+
 FAULTS = [
+    (
+        "an ACL on a folder above",
+        ACCESS,
+        grants_parent_acl,
+        "user 12345 can replace files, by an ACL",
+    ),
+    (
+        "two rows, one withdrawn",
+        BASIS,
+        consents(b"p2,research,2024-01-01,", b"p2,research,2024-01-01,2025-01-01"),
+        "1 withdrew",
+    ),
+    (
+        "an older grant left open",
+        BASIS,
+        consents(b"p2,research,2019-01-01,", b"p2,research,2020-01-01,2021-01-01"),
+        "1 withdrew",
+    ),
+    ("a row of nobody", BASIS, table(subject=["p1", None, "p3"]), "rows that name nobody: 1"),
     ("plaintext parquet", ENC, writes("people.parquet", parquet(PEOPLE)), "are plaintext: Parquet"),
     (
         "plaintext csv",
@@ -179,6 +228,24 @@ def test_a_planted_fault_fails(
 
 
 GONE = [
+    (
+        "a withdrawal that cannot be read",
+        BASIS,
+        consents(b"p2,research,2024-01-01,", b"p2,research,2024-01-01,yes"),
+        "1 consents have no instant",
+    ),
+    (
+        "a start that is yet to come",
+        RETENTION,
+        table(seen=["2999-01-01", "2026-01-01", "2026-01-01"]),
+        "1 of 3 rows have no date",
+    ),
+    (
+        "starts that are numbers",
+        RETENTION,
+        table(seen=[2712111200000] * 3),
+        "3 of 3 rows have no date",
+    ),
     ("the file", ENC, removes("people.parquet"), "cannot be read"),
     ("the key", ENC, removes("people.key"), "key file"),
     ("no key named", ENC, toml_without('key_file = "people.key"'), "no key is declared"),

@@ -11,8 +11,14 @@ from assay.errors import BadInput
 from assay.vocabulary import Facts, Finding, Location, SecurityLevel, Status
 from tests.compliance.test_posture import finding
 
-NOTHING: Facts = {"columns": {"a": {"level": "internal"}}}
-SECRET: Facts = {"columns": {"a": {"level": "internal"}, "b": {"level": "restricted"}}}
+NOTHING: Facts = {"columns": {"a": {"level": "internal", "category": "none"}}}
+SECRET: Facts = {
+    "columns": {
+        "a": {"level": "internal", "category": "none"},
+        "b": {"level": "restricted", "category": "health_data"},
+    }
+}
+LOWERED: Facts = {"columns": {"b": {"level": "public", "category": "personal_identifiable"}}}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +29,7 @@ SECRET: Facts = {"columns": {"a": {"level": "internal"}, "b": {"level": "restric
         (None, NOTHING, SecurityLevel.INTERNAL),
         ("public", NOTHING, SecurityLevel.PUBLIC),
         ("public", SECRET, SecurityLevel.RESTRICTED),
+        ("public", LOWERED, SecurityLevel.INTERNAL),
         ("restricted", NOTHING, SecurityLevel.RESTRICTED),
         ("internal", SECRET, SecurityLevel.RESTRICTED),
         (None, {"columns": {}}, SecurityLevel.INTERNAL),
@@ -80,7 +87,7 @@ def test_a_fault_of_access_elsewhere_does_not_fail_a_dataset() -> None:
         rows = validate_controls("people", SecurityLevel.RESTRICTED, [found], files=files)
         return next(v.status for v in rows if v.control == "access")
 
-    assert access("./a.parquet") is Status.FAIL
+    assert access("a.parquet") is Status.FAIL
     assert access("b.parquet") is Status.PASS
     assert access("b.parquet", "a.parquet") is Status.FAIL
     assert access() is Status.FAIL

@@ -217,7 +217,9 @@ class AuditLog(SqliteLogReader):
             leaves.append(leaf)
         for exhibit in exhibits:
             self._db.execute(
-                "INSERT OR IGNORE INTO cited VALUES (?, ?, ?)",
+                "INSERT INTO cited VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE"
+                " SET media_type = excluded.media_type, bytes = excluded.bytes"
+                " WHERE bytes != excluded.bytes OR media_type != excluded.media_type",
                 (exhibit.digest, exhibit.media_type, exhibit.data),
             )
         if leaves:

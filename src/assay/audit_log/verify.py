@@ -9,9 +9,10 @@ The rules, in the order in which they are applied:
 3. The newest checkpoint covers every entry, and the head that the next append would grow is that
    tree's compact range.
 4. Everything an entry cites is kept, with the cited digest and media type; nothing else is kept.
-5. A checkpoint held outside the database (the published file, or one that the caller brings) is the
-   start of this log. Only this can show that a writer with the key has rewritten or cut the log, so
-   keep one where that writer cannot reach.
+5. A checkpoint held outside the database (the published file, which must be there, or one that the
+   caller brings) is the start of this log. A writer can put an older database and an older published
+   checkpoint back together, with or without the key; only a checkpoint kept where that writer cannot
+   reach shows it.
 6. The index says what the entries say. A fault here damages no evidence: it can be rebuilt.
 """
 
@@ -33,6 +34,8 @@ from assay.canonical import digest
 from assay.errors import BadNote, LogDamaged, LogError
 from assay.vocabulary import Checkpoint
 
+PUBLISHED = "the published checkpoint"
+
 
 def verify(folder: Path, key: VerifierKey, retained: Sequence[str] = ()) -> Verification:
     """Everything that does not hold in the log in `folder`.
@@ -46,7 +49,7 @@ def verify(folder: Path, key: VerifierKey, retained: Sequence[str] = ()) -> Veri
     if not path.exists():
         raise LogError(f"There is no log at {path}.", next_step="`assay assess` begins one.")
     published = folder / PUBLISHED_CHECKPOINT
-    notes = [("the published checkpoint", _text(published))] if published.exists() else []
+    notes = [(PUBLISHED, _text(published))] if published.exists() else []
     notes += [(f"retained checkpoint {n}", note) for n, note in enumerate(retained, 1)]
     try:
         db = open_to_read(path)
@@ -57,7 +60,7 @@ def verify(folder: Path, key: VerifierKey, retained: Sequence[str] = ()) -> Veri
             f"The log {path} cannot be opened ({error}).", next_step="Check its owner and mode."
         ) from error
     try:
-        return _Walk(db, key).verification(notes)
+        return _Walk(db, key).verification(notes, published=published.exists())
     except (apsw.Error, TypeError, ValueError) as error:
         return _unreadable(error)
     finally:
@@ -86,7 +89,7 @@ class _Walk:
         self._cited: dict[str, str] = {}
         self._citing: dict[str, int] = {}
 
-    def verification(self, outside: Sequence[tuple[str, str]]) -> Verification:
+    def verification(self, outside: Sequence[tuple[str, str]], *, published: bool) -> Verification:
         checkpoints = list(self._db.execute("SELECT size, note FROM checkpoint ORDER BY size"))
         faults: list[Fault] = []
         opened_outside = list(self._open_outside(outside, faults))
@@ -99,7 +102,9 @@ class _Walk:
         self._check_head(tree, newest, faults)
         self._check_cited(faults)
         self._check_outside(opened_outside, tree.size, faults)
-        faults += index_faults + list(self._stray_index_rows(tree.size))
+        if tree.size and not published:
+            faults.append(Fault(PUBLISHED, "is missing: the tail may have been cut"))
+        faults += index_faults + list(self._stray_index_rows(tree.size)) + self._damaged_pages()
         return Verification(
             tree.size, tree.root, newest, len(checkpoints), len(self._cited), tuple(faults)
         )
@@ -165,7 +170,9 @@ class _Walk:
 
     def _check_cited(self, faults: list[Fault]) -> None:
         kept = set()
-        for name, media_type, data in self._db.execute("SELECT * FROM cited ORDER BY digest"):
+        for name, media_type, data in self._db.execute(
+            "SELECT * FROM cited NOT INDEXED ORDER BY rowid"
+        ):
             kept.add(name)
             if name not in self._cited:
                 faults.append(Fault(f"evidence {name}", "is cited by no entry"))
@@ -198,6 +205,11 @@ class _Walk:
             elif self._roots.get(checkpoint.size) != checkpoint.root:
                 what = f"the first {checkpoint.size} entries are not those it was signed for"
                 faults.append(Fault(place, what))
+
+    def _damaged_pages(self) -> list[Fault]:
+        """What SQLite itself finds wrong: an index of the file that disagrees with its table."""
+        found = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check(5)")]
+        return [Fault("database file", what, Damage.INDEX) for what in found if what != "ok"]
 
     def _stray_index_rows(self, size: int) -> Iterator[Fault]:
         for (index,) in self._db.execute("SELECT idx FROM event WHERE idx >= ?", (size,)):

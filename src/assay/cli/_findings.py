@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from assay.cli._shared import show_table
-from assay.vocabulary import Assessment, Finding, Status
+from assay.cli._shared import say, show_table
+from assay.vocabulary import Assessment, Finding, Robustness, Status
 from assay.weigh import three_gravest
 
 
@@ -23,13 +23,13 @@ def show_assessment(
     if gravest:
         click.echo("The gravest findings:")
     for number, finding in enumerate(gravest, 1):
-        click.echo(f"  {number}. {finding.target.name}: {finding.statement}")
-        click.echo(f"     To do: {finding.remediation}")
+        say(f"  {number}. {finding.target.name}: {finding.statement}")
+        say(f"     To do: {finding.remediation}")
     click.echo()
     for line in afterwards:
-        click.echo(line)
+        say(line)
     for what, path in paths.items():
-        click.echo(f"{what + ':':<12}{path}")
+        say(f"{what + ':':<12}{path}")
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
@@ -58,7 +58,7 @@ def _show_models(assessment: Assessment) -> None:
             model.model.name,
             str(model.examples),
             str(model.clean),
-            "UNMEASURED" if model.worst_case is None else str(model.worst_case),
+            _worst_case(model),
             ", ".join(sorted({curve.member for curve in model.curves})),
         )
         for model in assessment.robustness
@@ -66,6 +66,14 @@ def _show_models(assessment: Assessment) -> None:
     if rows:
         columns = ("Model", "Examples", "Clean accuracy", "Worst-case accuracy", "Under")
         show_table("Models (95 % intervals)", columns, rows)
+
+
+def _worst_case(model: Robustness) -> str:
+    """The share that survives everything, and the change of every feature that it survives."""
+    if model.worst_case is None:
+        return "UNMEASURED"
+    epsilon = model.worst_case_epsilon
+    return str(model.worst_case) if epsilon is None else f"{model.worst_case} at {epsilon:g}"
 
 
 def show_postures(assessment: Assessment) -> None:

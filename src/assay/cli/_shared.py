@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from assay.step import Step
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+_NEVER_SHOWN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories of what a terminal may obey instead of show."""
 
 
 def settings_argument(command: _Command) -> _Command:
@@ -142,6 +146,19 @@ def strangers_to_stderr() -> Iterator[None]:
         yield
 
 
+def printable(text: str) -> str:
+    """The text with what a terminal obeys as visible escapes: `\\x1b`, `\\u202e`.
+
+    Names and statements come from files, and files from strangers. Line feeds and tabs stay.
+    """
+    return text if text.isprintable() else "".join(map(_printable_character, text))
+
+
+def say(line: str, *, err: bool = False) -> None:
+    """One line for people, which nothing from outside can break or forge."""
+    click.echo(printable(line).replace("\n", "\\n"), err=err)
+
+
 def console() -> Console:
     """For people: standard output."""
     from rich.console import Console
@@ -150,7 +167,7 @@ def console() -> Console:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table for people; cells are text, never markup."""
+    """A table for people; title and cells are text, never markup and never escape sequences."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -158,11 +175,12 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     shown = console()
     if not sys.stdout.isatty():
         shown.width = 120
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    above = Text(printable(title), style="table.title") if title else None
+    table = Table(title=above, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     shown.print(table)
 
 
@@ -176,9 +194,10 @@ class StepListener:
     def began(self, step: Step, number: int, total: int) -> None:
         """A step begins."""
         if self._progress is None:
-            click.echo(f"[{number}/{total}] {step.name}", err=True)
+            say(f"[{number}/{total}] {step.name}", err=True)
         else:
-            self._bar = self._progress.add_task(f"{number}/{total} {step.name}", total=1.0)
+            words = printable(f"{number}/{total} {step.name}")
+            self._bar = self._progress.add_task(words, total=1.0)
 
     def progressed(self, share: float) -> None:
         """The share of the step that is done."""
@@ -188,7 +207,8 @@ class StepListener:
     def ended(self, step: Step, *, reused: bool) -> None:
         """The step is done."""
         if self._progress is not None and self._bar is not None:
-            words = f"{step.name} (kept from before)" if reused else step.name
+            name = printable(step.name)
+            words = f"{name} (kept from before)" if reused else name
             self._progress.update(self._bar, completed=1.0, description=words)
         elif reused:
             click.echo("      kept from before", err=True)
@@ -203,6 +223,15 @@ def listening() -> Iterator[StepListener]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield StepListener(progress)
+
+
+def _printable_character(character: str) -> str:
+    if character in "\n\t" or unicodedata.category(character) not in _NEVER_SHOWN:
+        return character
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

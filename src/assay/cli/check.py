@@ -13,6 +13,7 @@ from assay.cli._shared import (
     fail_on_option,
     json_option,
     listening,
+    say,
     settings_argument,
     show_table,
     strangers_to_stderr,
@@ -115,7 +116,7 @@ def run(
         show_findings(assessment.findings)
     met = reasons(stops, assessment, before)
     for reason in met:
-        click.echo(f"--fail-on: {reason}", err=True)
+        say(f"--fail-on: {reason}", err=True)
     return 1 if met else 0
 
 

@@ -12,6 +12,7 @@ import click
 from assay.cli._lazy import LazyGroup
 from assay.cli._shared import (
     json_option,
+    say,
     settings_argument,
     settings_option,
     show_table,
@@ -239,7 +240,7 @@ def _as_json(seen: Verification) -> dict[str, Any]:
 
 
 def _show(seen: Verification, verifier: str) -> None:
-    click.echo(f"Verifier key  {verifier}")
+    say(f"Verifier key  {verifier}")
     click.echo(f"Entries       {seen.size}")
     click.echo(f"Root          {seen.root.hex()}")
     click.echo(f"Checkpoints   {seen.checkpoints}")
@@ -247,8 +248,8 @@ def _show(seen: Verification, verifier: str) -> None:
     if seen.clean:
         click.echo("Everything verifies.")
         return
-    click.echo(f"NOT CLEAN: {len(seen.faults)} faults, the first at {seen.faults[0].place}")
+    say(f"NOT CLEAN: {len(seen.faults)} faults, the first at {seen.faults[0].place}")
     for fault in seen.faults[:20]:
-        click.echo(f"  {fault.place}: {fault.what} ({fault.damage.value})")
+        say(f"  {fault.place}: {fault.what} ({fault.damage.value})")
     if len(seen.faults) > 20:
         click.echo(f"  and {len(seen.faults) - 20} more; --json has them all")

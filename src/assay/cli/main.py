@@ -108,7 +108,9 @@ def _os_error(error: OSError) -> int:
 def _failed(message: str, next_step: str, status: int) -> int:
     if os.environ.get("ASSAY_DEBUG"):
         traceback.print_exc()
-    click.echo(f"Error: {message}", err=True)
+    from assay.cli._shared import printable
+
+    click.echo(f"Error: {printable(message)}", err=True)
     if next_step:
-        click.echo(f"  {next_step}", err=True)
+        click.echo(f"  {printable(next_step)}", err=True)
     return status

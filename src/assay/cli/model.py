@@ -15,6 +15,7 @@ from assay.cli._shared import (
     fail_on_option,
     json_option,
     listening,
+    say,
     seed_option,
     settings_argument,
     show_table,
@@ -87,10 +88,10 @@ def robustness(
         for measured in assessment.robustness:
             _show(measured)
         for line in assessment.unmeasured:
-            click.echo(line)
+            say(line)
     met = reasons(stops, assessment, None)
     for reason in met:
-        click.echo(f"--fail-on: {reason}", err=True)
+        say(f"--fail-on: {reason}", err=True)
     return 1 if met else 0
 
 

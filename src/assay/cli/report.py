@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli._shared import json_option, settings_argument, show_table, write_json
+from assay.cli._shared import json_option, say, settings_argument, show_table, write_json
 
 if TYPE_CHECKING:
     from assay.vocabulary import Assessment, Risk
@@ -51,7 +51,7 @@ def report(
         click.echo(rendered, nl=False)
     else:
         write_atomically(out, rendered, mode=0o640)
-        click.echo(str(out))
+        say(str(out))
     return 0
 
 

@@ -10,7 +10,7 @@ from assay.compliance.interface import Scene
 from assay.data.interface import Table
 from assay.data.tables import open_table
 from assay.errors import UnreadableFile
-from assay.settings import DatasetSettings
+from assay.settings import DatasetSettings, Settings
 from assay.vocabulary import Target, TargetKind
 
 
@@ -71,3 +71,11 @@ def open_dataset(scene: Scene, name: str) -> Table:
     """
     dataset = scene.settings.datasets[name]
     return open_table(scene.settings.path(dataset.source), key=dataset_key(scene, dataset))
+
+
+def shown_path(settings: Settings, path: Path) -> str:
+    """A path within the project as it is from there, another one whole."""
+    try:
+        return str(path.relative_to(settings.folder))
+    except ValueError:
+        return str(path)

@@ -2,14 +2,14 @@
 
 The rules, from `law/crosswalk.yaml`:
 
-1. A control's state is the worst of the checks that bear on it: fail > unknown > waived > pass. A
-   check that is not applicable leaves both sides of every sum. A control that no check bears on, or
-   none of whose checks ran, is not assessed.
+1. A control's state is the worst of the checks that bear on it and ran: fail > unknown > waived >
+   pass. A check that is not applicable leaves both sides of every sum. A control that no check bears
+   on, or none of whose checks ran, is not assessed. How many of its checks ran stands beside a pass.
 2. Coverage = measured controls / applicable controls, where measured is pass, fail or waived:
    a control that is only unknown was not measured, so not knowing never helps.
 3. Conformance = sum of weights of passes / sum of weights of pass, fail, unknown and waived. A
-   control weighs what the gravest check that bears on it weighs (critical 10, high 5, medium 2, low
-   1). Nothing assessed: None, never 0 or 1.
+   control weighs what the gravest check of the crosswalk that bears on it weighs, run or not
+   (critical 10, high 5, medium 2, low 1). Nothing assessed: None, never 0 or 1.
 4. Open criticals = distinct failing checks of severity critical that bear on the framework.
 5. A framework that does not apply, or of which it is not known, still shows its controls: the answer
    and its reason stand beside the numbers, and the numbers are None where it does not apply.
@@ -77,9 +77,11 @@ def _state(
     framework: str,
 ) -> ControlState:
     bearing = [id_ for id_, spec in specs.items() if control.id in spec.controls.get(framework, ())]
-    seen = {finding.status for finding in findings if finding.check in bearing}
+    found = [finding for finding in findings if finding.check in bearing]
+    seen = {finding.status for finding in found}
     worst = next((status for status in _WORST_FIRST if status in seen), Status.NOT_ASSESSED)
-    return ControlState(control, worst, tuple(bearing))
+    ran = tuple(sorted({finding.check for finding in found}))
+    return ControlState(control, worst, tuple(bearing), ran)
 
 
 def _weight(state: ControlState, specs: Mapping[str, CheckSpec]) -> int:

@@ -8,7 +8,7 @@ CHK-RETENTION. An empty set of validations is "not assessed", never "all fine".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from posixpath import normpath
+from typing import Any
 
 from assay.law.catalogues import LevelPolicy, level_named, level_policies
 from assay.vocabulary import ControlValidation, Facts, Finding, SecurityLevel, Status, TargetKind
@@ -33,19 +33,26 @@ def effective_level(declared: str | None, label: Facts | None) -> SecurityLevel 
     said = None if declared is None else level_named(declared)
     if label is None:
         return said
-    found = found_level(label)
-    if said is SecurityLevel.PUBLIC and found is SecurityLevel.INTERNAL:
+    if said is SecurityLevel.PUBLIC and not _finds(label):
         return SecurityLevel.PUBLIC
-    return max(found, said or SecurityLevel.PUBLIC)
+    return max(found_level(label), said or SecurityLevel.PUBLIC)
 
 
 def found_level(label: Facts) -> SecurityLevel:
-    """The highest level of any column in the facts of a classification."""
+    """The highest level of any column in the facts of a classification, at least INTERNAL."""
+    levels = [level_named(str(column["level"])) for column in _columns(label)]
+    return max([SecurityLevel.INTERNAL, *levels])
+
+
+def _finds(label: Facts) -> bool:
+    """Whether any column holds something, whatever level a person gave it."""
+    return any(column["category"] != "none" or column.get("rare") for column in _columns(label))
+
+
+def _columns(label: Facts) -> list[Mapping[str, Any]]:
     columns = label.get("columns", {})
-    if not isinstance(columns, Mapping):
-        return SecurityLevel.INTERNAL
-    levels = [level_named(str(c["level"])) for c in columns.values() if isinstance(c, Mapping)]
-    return max(levels, default=SecurityLevel.INTERNAL)
+    rows = columns.values() if isinstance(columns, Mapping) else ()
+    return [column for column in rows if isinstance(column, Mapping)]
 
 
 def policy_of(level: SecurityLevel | str) -> LevelPolicy:
@@ -62,8 +69,8 @@ def validate_controls(
 ) -> tuple[ControlValidation, ...]:
     """For each control that the level requires or not: is it really there?
 
-    `files` are the dataset's own as assay.toml names them, its key among them: a fault of access in
-    another file does not fail this dataset's. Without them every fault counts.
+    `files` are the dataset's own as the access finding shows them, its key among them: a fault of
+    access in another file does not fail this dataset's. Without them every fault counts.
     """
     policy = policy_of(level)
     required = {
@@ -102,11 +109,10 @@ def _validation(
 
 def _access(found: Finding, files: Sequence[str]) -> tuple[Status, str]:
     """What a failing access finding says of one dataset: its own files, and the folders above."""
-    mine = {normpath(file) for file in files}
     own = [
         f"{place.place} {place.detail}"
         for place in found.locations
-        if place.place in mine or place.detail.startswith("is a folder above")
+        if place.place in files or place.detail.startswith("is a folder above")
     ]
     if own:
         return Status.FAIL, "; ".join(own) + "."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assay import plugins
+from assay.data.header_values import expect_headers
 from assay.data.interface import Table
 from assay.errors import EmptyDataset, UnknownFormat, UnreadableFile
 
@@ -28,11 +29,13 @@ def open_table(path: Path, *, key: bytes | None = None) -> Table:
         UnknownFormat: no source has this suffix.
         UnreadableFile: missing, a directory, not permitted, or not what its name says.
         EmptyDataset: the file holds no columns.
+        BadInput: a header is itself a value, such as an e-mail address.
         MissingExtra: the source's library is not installed.
     """
     for member in plugins.members("sources"):
         if member.value is not None and path.suffix.lower() in member.value.suffixes:
             table: Table = member.use().open(path, key=key)
+            expect_headers(path.name, table.schema.names)
             return table
     raise UnknownFormat(
         f"No source reads {path} (suffix {path.suffix or 'missing'!r}).",

@@ -45,6 +45,8 @@ class FoundTable:
     columns: tuple[str, ...] = ()
     unread: str = ""
     """Why its columns are not known."""
+    headless: bool = False
+    """Whether its first line is data: without headers it can be no dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,12 @@ def _table(folder: Path, path: str) -> FoundTable:
             head = stream.read(_HEAD_BYTES)
     except OSError as error:
         return FoundTable(path, unread=f"it cannot be read ({error.strerror})")
-    columns = _csv_columns(head) if suffix in (".csv", ".tsv") else _json_columns(head)
-    if not columns:
-        return FoundTable(path, unread="no line of headers was found at its start")
-    return FoundTable(path, columns)
+    delimited = suffix in (".csv", ".tsv")
+    columns = _csv_columns(head) if delimited else _json_columns(head)
+    if columns:
+        return FoundTable(path, columns)
+    what = "line of headers" if delimited else "object with names"
+    return FoundTable(path, unread=f"no {what} was found at its start", headless=delimited)
 
 
 def _csv_columns(head: bytes) -> tuple[str, ...]:

@@ -28,15 +28,36 @@ TABLES_MAX, MODELS_MAX = 100, 50
 TORCH_SUFFIXES = (".safetensors", ".pt", ".pth")
 _PATH_CHARACTERS_MAX = 1_000
 _NAME_CHARACTERS_MAX = 48
-_SHOWN_MAX = 5
+_SHOWN_MAX, _HEADLESS_MAX = 5, 20
 
 _PEOPLE = frozenset(
     header_words(
         "patient subject person customer client user member employee student participant citizen "
-        "applicant beneficiary donor resident"
+        "applicant beneficiary donor resident "
+        # German, also as the first half of one word: Kundennummer
+        "kunde kunden patienten personen personal mitarbeiter mitglied mitglieds benutzer nutzer "
+        "teilnehmer versicherten versicherter bewerber schuler schueler studenten probanden "
+        "klienten mieter spender burger buerger matrikel "
+        # French
+        "personne employe salarie membre utilisateur adherent assure eleve etudiant candidat "
+        "usager abonne beneficiaire "
+        # Spanish
+        "paciente cliente persona empleado miembro usuario alumno estudiante participante socio "
+        "afiliado asegurado beneficiario ciudadano solicitante"
     )
 )
-_NUMBERS = frozenset({"id", "identifier", "number", "no", "nr", "key", "uuid", "code", "ref"})
+_NUMBERS = frozenset(
+    header_words(
+        "id identifier number no nr num key uuid code ref nummer kennung schlussel numero "
+        "identifiant matricule identificador codigo"
+    )
+)
+_NUMBERS_FIRST = frozenset(
+    header_words("id uuid no n num numero identifiant matricule identificador code codigo")
+)
+"""French and Spanish put the number before the person."""
+_NUMBERS_GLUED = ("id", "no", "nr", "nummer", "number")
+_JOINING = frozenset(header_words("de du des d del la le l el der"))
 _DATE_WORDS = ("date", "day", "at", "on", "time", "timestamp", "datetime")
 _STARTS = header_words(
     "discharged discharge closed ended end admitted admission visited visit encounter created "
@@ -61,6 +82,8 @@ class Guess:
 
     value: str
     why: str
+    maybe: str = ""
+    """What it could be where nothing speaks for it; it is only ever proposed as a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +112,15 @@ class ModelGuess:
 
 def guess_datasets(look: FolderLook) -> tuple[DatasetGuess, ...]:
     """The tables that assay.toml can name, at most `TABLES_MAX` of them."""
-    tables = [table for table in look.tables if can_be_named(table.path)][:TABLES_MAX]
+    tables = [table for table in _named_tables(look) if not table.headless][:TABLES_MAX]
     return tuple(map(_dataset, _distinct(table.path for table in tables), tables))
+
+
+def guess_headless(look: FolderLook) -> tuple[tuple[str, str], ...]:
+    """Names and paths of the first tables without headers; no name is also a dataset's."""
+    paths = [d.table.path for d in guess_datasets(look)]
+    without = [table.path for table in _named_tables(look) if table.headless][:_HEADLESS_MAX]
+    return tuple(zip(_distinct([*paths, *without])[len(paths) :], without, strict=True))
 
 
 def guess_models(look: FolderLook, datasets: Sequence[DatasetGuess]) -> tuple[ModelGuess, ...]:
@@ -120,6 +150,10 @@ def quoted(text: str) -> str:
     return '"' + "".join(map(_escaped, text)) + '"'
 
 
+def _named_tables(look: FolderLook) -> list[FoundTable]:
+    return [table for table in look.tables if can_be_named(table.path)]
+
+
 def _dataset(name: str, table: FoundTable) -> DatasetGuess:
     return DatasetGuess(
         name, table, _subject(table.columns), _start(table.columns), _label(table.columns)
@@ -130,13 +164,20 @@ def _subject(columns: Sequence[str]) -> Guess:
     for column in columns:
         words = header_words(column)
         glued = "".join(words)
-        joined = any(glued in (f"{who}id", f"{who}no") for who in _PEOPLE)
+        joined = any(glued == f"{who}{end}" for who in _PEOPLE for end in _NUMBERS_GLUED)
         apart = len(words) <= 3 and _PEOPLE & set(words) and words[-1] in _NUMBERS
-        if joined or apart or words in (("mrn",), ("subject",), ("patient",)):
+        alone = words in (("mrn",), ("subject",), ("patient",))
+        if joined or apart or alone or _number_first(words):
             return Guess(column, "the header names a person's number")
     generic = next((c for c in columns if header_words(c) in (("id",), ("uuid",))), "")
     maybe = f"; is it {shown(quoted(generic))}?" if generic else ""
     return Guess("", f"the column that says whose row it is{maybe}")
+
+
+def _number_first(words: Sequence[str]) -> bool:
+    """Whether they say `numero client` or `id del paciente`, and nothing else."""
+    telling = [word for word in words if word not in _JOINING]
+    return len(telling) == 2 and telling[0] in _NUMBERS_FIRST and telling[1] in _PEOPLE
 
 
 def _start(columns: Sequence[str]) -> Guess:
@@ -172,7 +213,7 @@ def _model(name: str, path: str, look: FolderLook, datasets: Sequence[DatasetGue
     factory = _factory(path, look) if torch else Guess("", "")
     tests = {found.path: found for found in look.test_data if can_be_named(found.path)}
     tables = {d.table.path: d for d in datasets if _can_test(d)}
-    chosen = _matched(path, [*tests, *tables], only=len(look.weights) == 1, tests=True)
+    chosen = _test_data(path, tests, tables, only=len(look.weights) == 1)
     others = {d.table.path: d.name for d in datasets if not _TESTS & set(_words(d.table.path))}
     trained = _matched(path, list(others), only=False, tests=False)
     picture = tests[chosen.value].image if chosen.value in tests else None
@@ -185,6 +226,18 @@ def _model(name: str, path: str, look: FolderLook, datasets: Sequence[DatasetGue
         Guess(others.get(trained.value, ""), trained.why),
         False if chosen.value in tables else picture,
     )
+
+
+def _test_data(path: str, tests: Iterable[str], tables: Iterable[str], *, only: bool) -> Guess:
+    """What fits by name; for the only model also the only arrays or pictures that there are."""
+    examples = list(tests)
+    chosen = _matched(path, [*examples, *tables], only=only, tests=True)
+    if chosen.value or not examples:
+        return chosen
+    named = [other for other in examples if _TESTS & set(_words(other))] or examples
+    if only and len(named) == 1:
+        return Guess(named[0], "the only examples for the only model")
+    return Guess("", "nothing says that these are its examples", named[0])
 
 
 def _can_test(dataset: DatasetGuess) -> bool:

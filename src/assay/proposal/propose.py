@@ -2,7 +2,7 @@
 
 Every value carries the reason for which it was guessed; what nobody can guess is a commented line
 that says what to fill in. The text is always settings that `read_settings` takes, whatever the
-folder's files are called. Which guess is made and why is in `_guesses.py`. Pure.
+folder's files are called. Which guess is made and why is in `guesses.py`. Pure.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from assay.proposal.guesses import (
     ModelGuess,
     can_be_named,
     guess_datasets,
+    guess_headless,
     guess_models,
     quoted,
     shown,
@@ -57,6 +58,7 @@ def propose(look: FolderLook, answers: Answers) -> Proposal:
     lines += _title("What the data are", "a table for each file, [datasets.NAME]")
     lines += [line for dataset in datasets for line in _dataset(dataset)]
     lines += [] if datasets else _EXAMPLE_DATASET
+    lines += _headless(look)
     lines += _title("What the models are", "a table for each, [models.NAME]")
     lines += [line for model in models for line in _model(model)]
     lines += [] if models else _example_model(look)
@@ -87,6 +89,10 @@ def _head(look: FolderLook) -> Iterator[str]:
     yield "[organisation]"
     name = shown(look.name).strip() or "unnamed"
     yield _line("name", Guess(name, "the folder is called so; write who you are"))
+    yield ""
+    yield "[access]"
+    yield 'owners = ["me"]  # why: the account that runs assay owns the files; name others that do.'
+    yield "# Without this table CHK-FILE-ACCESS is UNKNOWN."
 
 
 def _facts(answers: Answers) -> Iterator[str]:
@@ -129,6 +135,15 @@ def _dataset(guess: DatasetGuess) -> Iterator[str]:
     yield '# maximum = ""  # fill in how long rows are kept, such as "P10Y" or "P18M"'
 
 
+def _headless(look: FolderLook) -> Iterator[str]:
+    """Files that cannot be datasets yet, commented out."""
+    for name, path in guess_headless(look):
+        yield ""
+        yield "# No line of headers was found at its start. Add one that names the columns first:"
+        yield f"# [datasets.{name}]"
+        yield f"# source = {quoted(path)}"
+
+
 def _model(guess: ModelGuess) -> Iterator[str]:
     yield from ("", f"[models.{guess.name}]")
     yield f"source = {quoted(guess.source)}"
@@ -138,9 +153,9 @@ def _model(guess: ModelGuess) -> Iterator[str]:
     yield _line("test_data", guess.test_data, missing)
     if guess.label.value:
         yield _line("label", guess.label)
-    if guess.image is None:
+    if guess.image is None and guess.source.lower().endswith(TORCH_SUFFIXES):
         yield '# input = "image"  # fill in: image or tabular'
-    else:
+    elif guess.image is not None:
         kind = "image" if guess.image else "tabular"
         yield _line("input", Guess(kind, "the test data look like it"))
     if guess.trained_on.value:
@@ -164,7 +179,8 @@ def _left_out(look: FolderLook, datasets: int, models: int) -> Iterator[str]:
     if unnamed:
         yield from _title("Files with names that cannot be written here", "rename them")
         yield from _listed(unnamed)
-    more = len(paths) + look.tables_more - len(unnamed) - datasets - models
+    told = len(unnamed) + datasets + len(guess_headless(look)) + models
+    more = len(paths) + look.tables_more - told
     if more:
         yield from (
             "",
@@ -193,8 +209,8 @@ _EXAMPLE_DATASET = (
 
 def _line(key: str, guess: Guess, missing: str = "") -> str:
     hash_ = "" if guess.value else "# "
-    words = _reason(guess) if guess.value or not missing else f"fill in: {missing}"
-    return f"{hash_}{key} = {quoted(guess.value)}  # {words}"
+    words = _reason(guess) if guess.value or guess.maybe or not missing else f"fill in: {missing}"
+    return f"{hash_}{key} = {quoted(guess.value or guess.maybe)}  # {words}"
 
 
 def _reason(guess: Guess) -> str:

@@ -65,8 +65,8 @@ def _finding(finding: Finding) -> str:
     attested = finding.basis in (Basis.ATTESTED, Basis.DECLARED)
     mark = f" ({finding.basis.word})" if attested and finding.basis is not None else ""
     where = f"{finding.target.kind.value} {words.one_line(finding.target.name)}"
-    statement = words.one_line(finding.statement)
-    return f"  {words.label(finding.status):<13} {finding.check}  {where}: {statement}{mark}"
+    check, statement = words.one_line(finding.check), words.one_line(finding.statement)
+    return f"  {words.label(finding.status):<13} {check}  {where}: {statement}{mark}"
 
 
 def _models(assessment: Assessment) -> Iterator[str]:

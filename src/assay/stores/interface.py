@@ -26,8 +26,8 @@ class KeptStep:
 
     key: str
     kept_at: datetime
-    evidence: tuple[str, ...]
-    """Digests of the observations, which the log keeps."""
+    entries: tuple[int, ...]
+    """The log entries of its observations. They name the key too: this is only an index to them."""
 
 
 class RecordStore(Protocol):

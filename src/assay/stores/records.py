@@ -56,7 +56,7 @@ class SqlRecordStore:
         with self._transaction() as connection:
             for step in steps:
                 connection.execute(delete(kept_step).where(kept_step.c.key == step.key))
-                row = {"key": step.key, "kept_at": step.kept_at, "evidence": list(step.evidence)}
+                row = {"key": step.key, "kept_at": step.kept_at, "entries": list(step.entries)}
                 connection.execute(insert(kept_step), row)
 
     def kept_step(self, key: str) -> KeptStep | None:
@@ -237,4 +237,4 @@ def _alembic_config() -> Config:
 
 def _kept_step(row: Row[tuple[str, object, object]]) -> KeptStep:
     values = row._mapping
-    return KeptStep(values["key"], values["kept_at"], tuple(values["evidence"]))
+    return KeptStep(values["key"], values["kept_at"], tuple(values["entries"]))

@@ -51,5 +51,5 @@ kept_step = Table(
     metadata,
     Column("key", String(80), primary_key=True),
     Column("kept_at", Instant, nullable=False),
-    Column("evidence", JSON, nullable=False),
+    Column("entries", JSON, nullable=False),
 )

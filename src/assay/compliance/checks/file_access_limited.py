@@ -118,6 +118,10 @@ def _parent_faults(path: Mapping[str, Any], policy: Mapping[str, Any]) -> Iterat
     mode = int(path["mode"], 8)
     if path["uid"] not in (0, *policy["owner_uids"]):
         yield f"is a folder above, owned by user {path['uid']}, who can replace what is in it"
+    for entry in path["acl"]:
+        if entry["permissions"] & _WRITE and set(entry["uids"]) - {0, *policy["owner_uids"]}:
+            who = f"{entry['kind']} {entry['id']}"
+            yield f"is a folder above in which {who} can replace files, by an ACL"
     if mode & _STICKY:
         return
     if mode & 0o002:

@@ -73,11 +73,21 @@ def _purpose(purpose: Mapping[str, Any], *, special: bool) -> Verdict:
             Status.FAIL,
             f"{name}: {consents['subjects'] - consents['with_live_grant']} of "
             f"{consents['subjects']} people have no live consent ({consents['withdrawn']} withdrew, "
-            f"{consents['never_granted']} never gave one).",
+            f"{consents['never_granted']} never gave one{_nobody(consents)}).",
             tuple(Location(f"row {row}", name) for row in consents["first_rows"]),
         )
+    if consents["ledger_rows_unreadable"]:
+        what = f"{name}: {consents['ledger_rows_unreadable']} consents have no instant to be read."
+        return Verdict(Status.UNKNOWN, what)
+    if not consents["subjects"]:
+        return Verdict(Status.UNKNOWN, f"{name}: there are no people in the data to look up.")
     what = f"{name}: all {consents['subjects']} people have a live consent."
     return Verdict(Status.PASS, what)
+
+
+def _nobody(consents: Mapping[str, Any]) -> str:
+    rows = consents["rows_without_subject"]
+    return f"; rows that name nobody: {rows}" if rows else ""
 
 
 MEMBER = LawfulBasisHeld()

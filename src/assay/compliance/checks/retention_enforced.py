@@ -42,7 +42,9 @@ class RetentionEnforced:
         if past:
             return Verdict(Status.FAIL, f"{past} of {rows} rows are past {period}.", places)
         if undated:
-            what = f"{undated} of {rows} rows have no date in {column!r}: nobody knows their end."
+            what = (
+                f"{undated} of {rows} rows have no date in {column!r} that can be: no end is known."
+            )
             return Verdict(Status.UNKNOWN, what, places, f"Fill in {column!r}.")
         return Verdict(Status.PASS, f"None of {rows} rows is past {period}.")
 

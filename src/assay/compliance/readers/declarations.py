@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from assay.canonical import to_json
+from assay.compliance.datasets import shown_path
 from assay.compliance.interface import Scene
 from assay.vocabulary import Basis, Facts, Method, Observation, Target, TargetKind
 
@@ -29,7 +30,11 @@ class Declarations:
             "datasets": {
                 name: {
                     "source": dataset.source,
-                    "key_file": dataset.key_file,
+                    "files": [
+                        shown_path(settings, settings.path(file))
+                        for file in (dataset.source, dataset.key_file)
+                        if file
+                    ],
                     "level": dataset.level,
                     "purposes": list(dataset.purposes),
                 }

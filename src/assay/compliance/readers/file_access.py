@@ -1,9 +1,9 @@
 """Who can read, write or replace the files of the workspace and of the declared data?
 
 Owner, group, mode and POSIX ACL of every file and folder of the workspace, its keys, the declared
-datasets, consent tables, models, test data and assay.toml, and of every folder above them up to the
-root. Links are not followed; where one points is reported. Account names stay out of the facts:
-numbers of users and groups and the policy's own numbers are in them.
+datasets, consent tables, models, their code, test data, reports and assay.toml, and of every folder
+above them up to the root. Links are not followed; where one points is reported. Account names stay
+out of the facts: numbers of users and groups and the policy's own numbers are in them.
 
 A POSIX ACL is read from the extended attribute `system.posix_acl_access` (Linux). Where the file
 system keeps no ACL there is none to break the mode bits; other systems' ACLs are not read, which the
@@ -24,9 +24,10 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+from assay.compliance.datasets import shown_path
 from assay.compliance.interface import Scene
 from assay.compliance.observing import of_the_system
-from assay.settings import FILE_NAME, AccessSettings
+from assay.settings import FILE_NAME, AccessSettings, Settings
 from assay.vocabulary import Facts, Json, Method, Observation, not_measured
 
 KIND = "file_access_scan"
@@ -140,20 +141,43 @@ def _roles(scene: Scene) -> dict[Path, tuple[str, str]]:
         if purpose.consent is not None:
             found.setdefault(settings.path(purpose.consent.source), ("dataset", "confidential"))
     for model in settings.models.values():
-        for named in (model.source, model.test_data):
-            if named and (path := settings.path(named)).exists():
-                found.setdefault(path, ("model", model.level or "internal"))
+        named = [settings.path(text) for text in (model.source, model.test_data) if text]
+        code = [path for text in (model.factory, model.test_data) for path in _code(settings, text)]
+        for path in (*_with_contents(named), *code):
+            found.setdefault(path, ("model", model.level or "internal"))
+    for name in ("report.html", "assessment.json"):
+        if (settings.folder / name).exists():
+            found.setdefault(settings.folder / name, ("own", "internal"))
     if (file := settings.folder / FILE_NAME).exists():
         found.setdefault(file, ("settings", "internal"))
     parents = {parent for path in found for parent in path.parents} - found.keys()
     return {**found, **dict.fromkeys(sorted(parents), ("parent", ""))}
 
 
+def _with_contents(paths: list[Path]) -> Iterator[Path]:
+    """The paths that are there, and everything in those that are folders."""
+    for path in paths:
+        if path.exists():
+            yield path
+            yield from sorted(path.rglob("*")) if path.is_dir() else ()
+
+
+def _code(settings: Settings, reference: str) -> Iterator[Path]:
+    """The project's own Python files that `package.module:name` may run."""
+    module, colon, _ = reference.partition(":")
+    if not colon:
+        return
+    top = settings.folder / module.partition(".")[0]
+    file = top.with_suffix(".py")
+    yield from [file] if file.is_file() else []
+    yield from [top, *sorted(top.rglob("*.py"))] if top.is_dir() else []
+
+
 def _path_facts(scene: Scene, path: Path, role: str, level: str, members: _Members) -> Json:
     seen = path.lstat()
     acl = [] if stat.S_ISLNK(seen.st_mode) else _acl(path, members)
     return {
-        "path": _shown(scene, path),
+        "path": shown_path(scene.settings, path),
         "role": role,
         "level": level,
         "kind": _kind(seen.st_mode),
@@ -164,14 +188,6 @@ def _path_facts(scene: Scene, path: Path, role: str, level: str, members: _Membe
         "group_uids": sorted(members(seen.st_gid)),
         "acl": acl,
     }
-
-
-def _shown(scene: Scene, path: Path) -> str:
-    """A path within the project as it is from there, another one whole."""
-    try:
-        return str(path.relative_to(scene.settings.folder))
-    except ValueError:
-        return str(path)
 
 
 def _kind(mode: int) -> str:

@@ -2,8 +2,9 @@
 
 For each declared purpose: which basis of Art. 6 GDPR and, where the scan found health data or other
 special categories, which condition of Art. 9(2). A basis of consent is measured: every subject of
-the dataset is looked up in the table of consents and must have a grant for this purpose that began
-by now and was not withdrawn. The other bases are only declared here, and the facts say so.
+the dataset is looked up in the table of consents, and the newest act for this purpose by now must be
+a grant. Rows with an instant that cannot be read are counted. The other bases are only declared here,
+and the facts say so.
 
 Subjects are matched in memory; counts and row numbers leave, identifiers never do.
 """
@@ -11,6 +12,7 @@ Subjects are matched in memory; counts and row numbers leave, identifiers never 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from assay.compliance.datasets import open_dataset
@@ -55,10 +57,12 @@ def _sensitive(scene: Scene, name: str) -> dict[str, Json]:
     if not isinstance(columns, Mapping):
         return {"personal_columns": None, "special_category_columns": None}
     rows = [column for column in columns.values() if isinstance(column, Mapping)]
-    health = sum(column["category"] == "health_data" for column in rows)
-    special = sum(column["entity"] == "special_category" for column in rows)
-    personal = sum(column["category"] == "personal_identifiable" for column in rows)
-    return {"personal_columns": personal + health, "special_category_columns": health + special}
+    personal = sum(column["category"] not in ("none", "business_confidential") for column in rows)
+    special = sum(
+        column["category"] == "health_data" or column["entity"] == "special_category"
+        for column in rows
+    )
+    return {"personal_columns": personal, "special_category_columns": special}
 
 
 def _purpose(scene: Scene, name: str, purpose: str, settings: PurposeSettings) -> Json:
@@ -93,57 +97,76 @@ def _consents(scene: Scene, name: str, purpose: str, settings: ConsentSettings) 
             f"the dataset {name!r} has no subject_column, so nobody's consent can be looked up.",
             next_step=f"Name the column that says whose row it is in [datasets.{name}].",
         )
-    ledger = open_table(scene.settings.path(settings.source))
-    live, withdrawn, rows = _grants(ledger, purpose, settings, scene.now)
+    ledger = _ledger(open_table(scene.settings.path(settings.source)), purpose, settings, scene.now)
     table = open_dataset(scene, name)
     subjects: set[str] = set()
     first: list[Json] = []
-    row = uncovered = 0
+    row = uncovered = nameless = 0
     for batch in table.batches((_column(table, subject_column, name),)):
         for value in batch.column(0).to_pylist():
-            subjects.add(str(value))
-            if str(value) not in live:
+            subject = "" if value is None else str(value).strip()
+            nameless += not subject
+            if subject:
+                subjects.add(subject)
+            if subject not in ledger.live:
                 uncovered += 1
                 if len(first) < _FIRST_ROWS:
                     first.append(row)
             row += 1
     return {
-        "ledger_rows": rows,
+        "ledger_rows": ledger.rows,
+        "ledger_rows_unreadable": ledger.unreadable,
         "subjects": len(subjects),
-        "with_live_grant": len(subjects & live),
-        "withdrawn": len(subjects & (withdrawn - live)),
-        "never_granted": len(subjects - live - withdrawn),
+        "with_live_grant": len(subjects & ledger.live),
+        "withdrawn": len(subjects & ledger.withdrawn),
+        "never_granted": len(subjects - ledger.live - ledger.withdrawn),
+        "rows_without_subject": nameless,
         "rows_without_grant": uncovered,
         "first_rows": first,
     }
 
 
-def _grants(
-    ledger: Table, purpose: str, settings: ConsentSettings, now: datetime
-) -> tuple[set[str], set[str], int]:
-    """Subjects with a live grant for the purpose, subjects who withdrew one, and rows read."""
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """What the table of consents says of one purpose at one instant."""
+
+    rows: int
+    unreadable: int
+    """Rows of the purpose with an instant that cannot be read, or without the begin of the grant."""
+    live: frozenset[str]
+    withdrawn: frozenset[str]
+
+
+def _ledger(table: Table, purpose: str, settings: ConsentSettings, now: datetime) -> _Ledger:
+    """Who has a live consent: whose newest act by now, grant or withdrawal, is a grant.
+
+    A withdrawal counts above a grant of the same instant, and of an unreadable row nothing counts.
+    """
     names = (
         settings.subject_column,
         settings.purpose_column,
         settings.granted_column,
         settings.withdrawn_column,
     )
-    columns = tuple(_column(ledger, name, settings.source) for name in names)
-    live: set[str] = set()
-    withdrawn: set[str] = set()
-    rows = 0
-    for batch in ledger.batches(columns):
+    columns = tuple(_column(table, name, settings.source) for name in names)
+    newest: dict[str, tuple[datetime, bool]] = {}
+    rows = unreadable = 0
+    for batch in table.batches(columns):
         for record in batch.to_pylist():
             rows += 1
-            if record[settings.purpose_column] != purpose:
+            subject = str(record[settings.subject_column] or "").strip()
+            if not subject or record[settings.purpose_column] != purpose:
                 continue
-            subject = str(record[settings.subject_column])
             granted = _instant(record[settings.granted_column])
             ended = _instant(record[settings.withdrawn_column])
-            if granted is None or granted > now:
+            if granted in (None, _UNREADABLE) or ended is _UNREADABLE:
+                unreadable += 1
                 continue
-            (withdrawn if ended is not None and ended <= now else live).add(subject)
-    return live, withdrawn, rows
+            for at, withdrawal in ((granted, False), (ended, True)):
+                if isinstance(at, datetime) and at <= now:
+                    newest[subject] = max(newest.get(subject, (at, withdrawal)), (at, withdrawal))
+    ended_now = frozenset(subject for subject, (_, withdrawal) in newest.items() if withdrawal)
+    return _Ledger(rows, unreadable, frozenset(newest) - ended_now, ended_now)
 
 
 def _column(table: Table, wanted: str, where: str) -> str:
@@ -154,17 +177,26 @@ def _column(table: Table, wanted: str, where: str) -> str:
     return wanted
 
 
-def _instant(value: object) -> datetime | None:
-    """An instant or a date (its first second, UTC); None for nothing or for what is neither."""
+class _Unreadable:
+    """The mark of a cell that holds something, but no instant."""
+
+
+_UNREADABLE = _Unreadable()
+
+
+def _instant(value: object) -> datetime | _Unreadable | None:
+    """An instant or a date (its first second, UTC); None for an empty cell."""
     if isinstance(value, datetime):
         moment = value
     elif isinstance(value, date):
         moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    elif value is None or not str(value).strip():
+        return None
     else:
         try:
             moment = datetime.fromisoformat(str(value).strip())
         except ValueError:
-            return None
+            return _UNREADABLE
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -2,7 +2,8 @@
 
 The period runs from a date in each row (`start_column`), by calendar months (`law/periods.py`); a
 row is past when the day its period ended, plus the grace days, has come. Every row is read; rows
-without a readable date are counted apart, for nobody knows when theirs ends.
+without a readable date, or with one that is yet to come, are counted apart, for nobody knows when
+theirs ends. Numbers are no dates: whether they count seconds or days would be a guess.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def _counts(scene: Scene, name: str, rule: RetentionSettings) -> dict[str, Json]
     for batch in table.batches((rule.start_column,)):
         for value in batch.column(0).to_pylist():
             day = _day(value)
-            if day is None:
+            if day is None or day > scene.now.date():
                 without_date += 1
             elif day <= boundary:
                 past += 1
@@ -106,8 +107,10 @@ def _day(value: object) -> date | None:
         return value.date()
     if isinstance(value, date):
         return value
+    if not isinstance(value, str):
+        return None
     try:
-        return datetime.fromisoformat(str(value).strip()).date()
+        return datetime.fromisoformat(value.strip()).date()
     except ValueError:
         return None
 

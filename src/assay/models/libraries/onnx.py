@@ -95,11 +95,17 @@ class _Library:
 MEMBER = _Library()
 
 
+_EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
+_NOWHERE = "/nonexistent"
+
+
 def _session(data: bytes, path: str) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
+    # A folder that is not there: weights beside the file would not be covered by its digest.
+    options.add_session_config_entry(_EXTERNAL_FOLDER, _NOWHERE)
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:

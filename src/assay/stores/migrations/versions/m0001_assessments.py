@@ -28,7 +28,7 @@ def upgrade() -> None:
         "kept_step",
         sa.Column("key", sa.String(80), primary_key=True),
         sa.Column("kept_at", Instant, nullable=False),
-        sa.Column("evidence", sa.JSON, nullable=False),
+        sa.Column("entries", sa.JSON, nullable=False),
     )
 
 
