@@ -50,7 +50,7 @@ class AuditLogIntact:
         if not facts["newest_checkpoint_size"]:
             return Verdict(Status.FAIL, f"The log has {size} entries but no signed checkpoint.")
         if not facts["cited"]:
-            what = f"The log is new and holds {size} entries and no evidence yet; they verify."
+            what = f"The log is new (entries {size}, no evidence yet), and all of it verifies."
             return Verdict(Status.PASS, f"{what} No outside witness holds a checkpoint yet.")
         return Verdict(
             Status.PASS,
