@@ -8,7 +8,7 @@ import pytest
 
 from assay.compliance.principles import effective_level, policy_of, validate_controls
 from assay.errors import BadInput
-from assay.vocabulary import Facts, Finding, Location, SecurityLevel, Status
+from assay.vocabulary import Facts, Finding, Location, SecurityLevel, Status, Target, TargetKind
 from tests.compliance.test_posture import finding
 
 NOTHING: Facts = {"columns": {"a": {"level": "internal", "category": "none"}}}
@@ -63,7 +63,7 @@ def test_controls_that_were_not_measured_are_not_assessed() -> None:
 def test_a_control_has_the_status_of_its_check() -> None:
     encrypted = replace(
         finding("CHK-ENC-REST", Status.PASS),
-        target=replace(finding("CHK-ENC-REST", Status.PASS).target, name="people"),
+        target=Target(TargetKind.DATASET, "people"),
     )
     log = finding("CHK-AUDIT-INTEGRITY", Status.FAIL)
     by_control = {

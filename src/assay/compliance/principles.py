@@ -120,4 +120,5 @@ def _access(found: Finding, files: Sequence[str]) -> tuple[Status, str]:
 
 
 def _bears_on(finding: Finding, dataset: str) -> bool:
-    return finding.target.kind is TargetKind.SYSTEM or finding.target.name == dataset
+    kind, name = finding.target.kind, finding.target.name
+    return kind is TargetKind.SYSTEM or (kind is TargetKind.DATASET and name == dataset)

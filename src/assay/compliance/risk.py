@@ -40,7 +40,7 @@ def _risk(
     evidence: Sequence[Evidence],
     measure: Threat | None,
 ) -> Risk:
-    mine = [e for e in evidence if e.observation.target.name == model.name]
+    mine = [e for e in evidence if _is_of(model, e.observation.target)]
     likelihood = None if measure is None else measure.likelihood(model, mine)
     cited = tuple(e.digest for e in mine if e.observation.kind in row["measure"]["evidence"])
     titles = {m["id"]: m["title"] for m in catalogue("threats")["mitigations"]}
@@ -57,6 +57,10 @@ def _risk(
         ),
         evidence=cited if likelihood is not None else (),
     )
+
+
+def _is_of(model: Target, target: Target) -> bool:
+    return (target.kind, target.name) == (model.kind, model.name)
 
 
 def _rank(risk: Risk) -> tuple[float, str, str]:
