@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from assay.cli._lazy import LazyGroup
-from assay.cli._shared import json_option, show_table, write_json
+from assay.cli._shared import counting, json_option, show_table, write_json
 
 if TYPE_CHECKING:
     from assay.data.interface import ColumnLabel, TableLabel
@@ -41,7 +41,9 @@ def classify(sources: tuple[Path, ...], key_file: Path | None, json_file: str | 
     labels = []
     with ThreadPoolExecutor() as executor:
         for name, path in zip(table_names(sources), sources, strict=True):
-            label = classify_table(open_table(path, key=key), executor=executor)
+            table = open_table(path, key=key)
+            with counting(f"{path.name}: rows", table.row_count) as progress:
+                label = classify_table(table, executor=executor, progress=progress)
             labels.append(type(label)(name, label.rows, label.columns))
     write_json(json_file, labels_as_json(labels))
     if json_file != "-":
