@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import time
@@ -96,8 +97,12 @@ def interleaved(rounds: int, jobs: Mapping[str, Callable[[], object]]) -> dict[s
 
 
 def command(*words: str) -> Callable[[], object]:
-    """A job that runs a program to its end and throws its output away."""
-    return lambda: subprocess.run(words, check=True, capture_output=True)
+    """A job that runs a program to its end and throws its output away.
+
+    Python keeps its byte code, as it does wherever nobody switched that off: the warm-up compiles.
+    """
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return lambda: subprocess.run(words, check=True, capture_output=True, env=environment)
 
 
 def _holds(value: float, target: Target) -> bool:
