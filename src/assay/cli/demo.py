@@ -6,13 +6,16 @@ from pathlib import Path
 
 import click
 
+from assay.cli._shared import json_option
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("assay-demo"))
 @click.option(
     "--depth", type=click.Choice(["quick", "standard", "full"]), default="quick", show_default=True
 )
-def demo(folder: Path, depth: str) -> int:
+@json_option
+def demo(folder: Path, depth: str, json_file: str | None) -> int:
     """Make a clinic with two models and a patient table in FOLDER, and assess it.
 
     Nothing is downloaded. The people are generated and labelled so; the measurements, the digits,
@@ -30,4 +33,4 @@ def demo(folder: Path, depth: str) -> int:
         raise MissingExtra("The demo", extra="demo", library=library) from error
     if not made:
         click.echo(f"{folder} is there from before.", err=True)
-    return carry_out(folder, depth=depth)
+    return carry_out(folder, depth=depth, json_file=json_file)
