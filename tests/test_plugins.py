@@ -146,6 +146,7 @@ fitting = {member.name: member for member in members_for(model, Depth.QUICK)}
 observation, _ = examine(
     model, data, fitting["edge"], depth=Depth.QUICK, epsilons=[0.1, 0.2], declared_epsilon=0.2,
     seed=0, now=NOON, show_examples=False, progress=lambda share: None,
+    planned=list(fitting.values()),
 )
 
 facts = {"organisation": "clinic", "facts": {}, "datasets": {}, "models": {}}

@@ -30,7 +30,7 @@ from pydantic_core import PydanticUndefined
 
 import assay
 from assay import plugins, settings
-from assay.audit_log.entry import SEVERITIES
+from assay.audit_log.event_types import APPEND, ENTRY_POINTS, own
 from assay.cli.main import cli
 from assay.compliance.judge import spec_of
 from assay.law.catalogues import CheckSpec, check_specs, themes
@@ -41,30 +41,6 @@ _HEAD = (
     "<!-- Written by tools/reference.py from the code. Change the code, then run it again. -->\n"
 )
 _HELP_WIDTH = 100
-
-_EMITTERS = {
-    "assessment": (
-        "`assay assess`, `assay demo`, `assay check run`, `assay model robustness`, and the same "
-        "verbs in Python: one when an assessment begins, one when it ends"
-    ),
-    "observation": "the same: one for each observation that an assessment keeps",
-    "compliance_violation": (
-        "the same: one for each finding that fails, with the severity of its check"
-    ),
-    "data_access": (
-        "the same: one whenever all rows of a dataset were read (classification, retention, lawful "
-        "basis); not when a kept result was used"
-    ),
-    "model_access": (
-        "the same: one for each attack or corruption that asked a model, with how often; not when a "
-        "kept result was used"
-    ),
-    "error_event": (
-        "`assay assess` that ends with an error (its type, not its words); "
-        "`assay log append --type error_event`"
-    ),
-    "note": "`assay log append`",
-}
 
 _ROOM_WORDS = {
     "sources": "Read tables from files.",
@@ -372,14 +348,19 @@ def _check(member: plugins.Member, spec: CheckSpec) -> Iterator[str]:
 
 
 def _events() -> Iterator[str]:
-    missing = SEVERITIES.keys() - _EMITTERS.keys()
-    if missing:
-        raise SystemExit(f"tools/reference.py does not say who emits {sorted(missing)}")
-    yield "An entry of the log is an event ([its bytes](../formats/log.md)). Its type is one of these."
-    yield "The severity is the one given here unless the emitter says otherwise."
+    yield "An entry of the log is an event ([its bytes](../formats/log.md)). Its type is one of these,"
+    yield f"one that an installed package brings (entry points in the group `{ENTRY_POINTS}`), or one"
+    yield "that your code registered ([how](../how-to/log-from-your-code.md)). The severity holds unless"
+    yield "the emitter says otherwise."
     yield ""
-    rows = [(f"`{name}`", s.word, _EMITTERS[name]) for name, s in sorted(SEVERITIES.items())]
-    yield from _table(("Type", "Severity", "Emitted by"), rows)
+    rows = [
+        (f"`{one.name}`", one.severity.word, one.words, ", ".join(f"`{e}`" for e in one.emitters))
+        for one in own()
+    ]
+    yield from _table(("Type", "Severity", "What happened", "Emitted by"), rows)
+    yield f"`{APPEND}` takes the type with `--type`. What a command emits, the same verb in Python emits"
+    yield "too. `tests/audit_log/test_emitters.py` drives every emitter of this table."
+    yield ""
 
 
 def _members() -> Iterator[str]:

@@ -20,10 +20,16 @@ if TYPE_CHECKING:
         assess,
         classify,
         open_log,
+        open_log_to_append,
         robustness,
         validate_controls,
         verify_log,
     )
+    from assay.audit_log.caller import client
+    from assay.audit_log.emitting.asgi import AuditMiddleware
+    from assay.audit_log.emitting.audited import audited
+    from assay.audit_log.emitting.logging_handler import AuditLogHandler
+    from assay.audit_log.log import AuditLog
     from assay.errors import AssayError, BadInput, CouldNotFinish
     from assay.settings import Settings, read_settings
     from assay.vocabulary import (
@@ -45,10 +51,16 @@ _PLACES = {
         "assess",
         "classify",
         "open_log",
+        "open_log_to_append",
         "robustness",
         "validate_controls",
         "verify_log",
     ),
+    "assay.audit_log.caller": ("client",),
+    "assay.audit_log.emitting.asgi": ("AuditMiddleware",),
+    "assay.audit_log.emitting.audited": ("audited",),
+    "assay.audit_log.emitting.logging_handler": ("AuditLogHandler",),
+    "assay.audit_log.log": ("AuditLog",),
     "assay.errors": ("AssayError", "BadInput", "CouldNotFinish"),
     "assay.settings": ("Settings", "read_settings"),
     "assay.vocabulary": (
@@ -69,6 +81,9 @@ _PLACES = {
 __all__ = [
     "AssayError",
     "Assessment",
+    "AuditLog",
+    "AuditLogHandler",
+    "AuditMiddleware",
     "BadInput",
     "Basis",
     "CouldNotFinish",
@@ -83,8 +98,11 @@ __all__ = [
     "Status",
     "Target",
     "assess",
+    "audited",
     "classify",
+    "client",
     "open_log",
+    "open_log_to_append",
     "read_settings",
     "robustness",
     "validate_controls",

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from assay.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from assay.audit_log.interface import Verification
-    from assay.audit_log.log import SqliteLogReader
+    from assay.audit_log.interface import LogReader, Verification
+    from assay.audit_log.log import AuditLog
     from assay.data.interface import TableLabel
     from assay.vocabulary import Assessment, ControlValidation, Robustness
 
@@ -138,7 +138,7 @@ def validate_controls(
     return tuple(v for v in found.validations if v.dataset == dataset)
 
 
-def open_log(settings: Path | str | Settings = Path()) -> SqliteLogReader:
+def open_log(settings: Path | str | Settings = Path()) -> LogReader:
     """The workspace's audit log, for reading.
 
     Raises:
@@ -149,13 +149,25 @@ def open_log(settings: Path | str | Settings = Path()) -> SqliteLogReader:
     return open_log_for_reading(_settings(settings))
 
 
+def open_log_to_append(settings: Path | str | Settings = Path()) -> AuditLog:
+    """The workspace's audit log, for appending from your own code; close it when you are done.
+
+    Raises:
+        LogBusy: another process writes this log.
+        LogError: it cannot be opened.
+    """
+    from assay.bootstrap import open_log_for_writing
+
+    return open_log_for_writing(_settings(settings))
+
+
 def verify_log(settings: Path | str | Settings = Path(), *retained: str) -> Verification:
     """Everything that does not hold in the workspace's log; `retained` are checkpoints kept elsewhere.
 
     Raises:
         LogError: there is none, or it cannot be read.
     """
-    from assay.audit_log.verify import verify
+    from assay.audit_log.backends.sqlite_evidence import verify
     from assay.bootstrap import read_verifier_key
 
     read = _settings(settings)

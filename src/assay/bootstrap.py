@@ -2,10 +2,12 @@
 
 The workspace folder (`.assay/` beside assay.toml, mode 0700) holds:
 
-    log.sqlite log.checkpoint log.lock   the audit log, its published checkpoint, its writer's lock
-    log.vkey                             the log's verifier key: public, give it to whoever verifies
+    log.sqlite log-index.sqlite          the audit log, and its index, which can be made again
+    log.checkpoint log.lock              its published checkpoint, its writer's lock
+    log.vkey                             the log's verifier keys: public, give them to who verifies
     records.sqlite                       the records, unless [store] names another database
-    keys/log.key keys/pseudonym.key      secrets, mode 0600; without log.key nothing can be appended
+    keys/log.key keys/log-ml-dsa-44.key  secrets, mode 0600, which sign the log's checkpoints
+    keys/pseudonym.key                   a secret, mode 0600, behind the pseudonyms of actors
 """
 
 from __future__ import annotations
@@ -22,11 +24,17 @@ from pathlib import Path
 from assay import plugins
 from assay._toml_places import nearest
 from assay.atomic import make_folder, write_atomically
-from assay.audit_log.log import DATABASE, PUBLISHED_CHECKPOINT, AuditLog, SqliteLogReader
-from assay.audit_log.notes import VerifierKey, parse_verifier_key
+from assay.audit_log.backends.sqlite_files import DATABASE, PUBLISHED_CHECKPOINT
+from assay.audit_log.backends.sqlite_reader import SqliteLogReader
+from assay.audit_log.emitting.delivery import deliver
+from assay.audit_log.log import AuditLog
+from assay.audit_log.notes import KeyType, VerifierKey, cosigner_key, parse_verifier_key
+from assay.audit_log.opening import open_sqlite_log
+from assay.audit_log.signer import LogSigner
+from assay.audit_log.trust import Trust
 from assay.crypto.pseudonym import pseudonym
-from assay.crypto.signing import SigningKey, secret_from_file
-from assay.errors import BadInput, LogDamaged, LogError, SettingsError
+from assay.crypto.signing import MlDsa44Key, SigningKey, secret_from_file
+from assay.errors import BadInput, BadNote, LogDamaged, LogError, SettingsError
 from assay.law.applicability import check_facts
 from assay.law.catalogues import catalogue
 from assay.parts import Clock, Parts
@@ -35,6 +43,7 @@ from assay.settings import Settings
 VERIFIER_FILE = "log.vkey"
 LOCK, RECORDS = "log.lock", "records.sqlite"
 _LOG_KEY, _PSEUDONYM_KEY = "keys/log.key", "keys/pseudonym.key"
+_SECOND_KEY = "keys/log-ml-dsa-44.key"
 
 
 def utc_now() -> datetime:
@@ -65,6 +74,8 @@ def open_parts(
         with _whole_or_not(settings.workspace_folder / RECORDS):
             store = open_store(settings.store_url)
         stack.callback(store.close)
+        deliver(store, log)
+        stack.callback(deliver, store, log)
         pool = stack.enter_context(chosen.use().open(os.cpu_count() or 1))
         yield Parts(settings, log, store, pool, clock, actor_of(settings))
 
@@ -85,18 +96,21 @@ def open_log_for_writing(settings: Settings) -> AuditLog:
             next_step="Restore it from your copy, or move the folder away to begin a new log.",
         )
     key = SigningKey(secret_from_file(folder / _LOG_KEY, create=fresh))
+    beside = MlDsa44Key(secret_from_file(folder / _SECOND_KEY, create=fresh))
     secret_from_file(folder / _PSEUDONYM_KEY, create=fresh)
     if fresh and not vkey.exists():
-        verifier = VerifierKey(f"assay.local/log/{secrets.token_hex(8)}", key.public_bytes)
-        write_atomically(vkey, f"{verifier}\n".encode(), mode=0o640)
-    verifier = read_verifier_key(settings)
-    if verifier.public_bytes != key.public_bytes:
+        origin = f"assay.local/log/{secrets.token_hex(8)}"
+        keys = VerifierKey(origin, key.public_bytes), cosigner_key(origin, beside)
+        write_atomically(vkey, "".join(f"{one}\n" for one in keys).encode(), mode=0o640)
+    trusted = read_verifier_keys(settings)
+    own = VerifierKey(trusted[0].name, key.public_bytes), cosigner_key(trusted[0].name, beside)
+    if trusted != own:
         raise LogDamaged(
-            f"{vkey} is not the public half of the log's signing key.",
-            next_step="Restore both from your copy; do not append until they agree.",
+            f"{vkey} does not hold the public halves of the log's signing keys.",
+            next_step="Restore all of them from your copy; do not append until they agree.",
         )
     try:
-        return AuditLog(folder, key, verifier.name)
+        return open_sqlite_log(folder, LogSigner(own[0].name, key, beside))
     except BaseException:
         if fresh:
             _remove_unbegun_log(folder)
@@ -113,15 +127,34 @@ def open_log_for_reading(settings: Settings) -> SqliteLogReader:
 
 
 def read_verifier_key(settings: Settings) -> VerifierKey:
-    """The public key that the workspace's log is verified with.
+    """The public Ed25519 key that the workspace's log is verified with.
 
     Raises:
         LogDamaged: there is a log and this key is missing.
         LogError: there is no log, or the key is malformed.
     """
+    return read_verifier_keys(settings)[0]
+
+
+def read_trust(settings: Settings) -> Trust:
+    """The log's public keys, as a policy.
+
+    Raises:
+        LogDamaged, LogError: as `read_verifier_key`.
+    """
+    return Trust(read_verifier_keys(settings))
+
+
+def read_verifier_keys(settings: Settings) -> tuple[VerifierKey, ...]:
+    """The public keys of the workspace's log, the Ed25519 key first.
+
+    Raises:
+        LogDamaged: there is a log and its keys are missing.
+        LogError: there is no log, or a key is malformed.
+    """
     path = settings.workspace_folder / VERIFIER_FILE
     try:
-        return parse_verifier_key(path.read_text("utf-8", "replace"))
+        keys = parse_verifier_keys(path.read_text("utf-8", "replace"))
     except FileNotFoundError as error:
         if (path.parent / DATABASE).exists():
             raise LogDamaged(
@@ -135,6 +168,20 @@ def read_verifier_key(settings: Settings) -> VerifierKey:
         raise LogError(
             f"{path} cannot be read ({error.strerror}).", next_step="Check its owner and mode."
         ) from error
+    return keys
+
+
+def parse_verifier_keys(text: str) -> tuple[VerifierKey, ...]:
+    """The keys in the text of a key file, one a line, the Ed25519 key first.
+
+    Raises:
+        BadNote: a line is no key, or the first is not an Ed25519 key.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    keys = tuple(parse_verifier_key(line) for line in lines or [""])
+    if keys[0].type is not KeyType.ED25519:
+        raise BadNote("The first verifier key is not an Ed25519 key.")
+    return keys
 
 
 def actor_of(settings: Settings) -> str:

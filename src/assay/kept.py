@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from assay.audit_log.caller import from_client
 from assay.audit_log.entry import citation, event_of, new_event
-from assay.audit_log.interface import EventQuery
-from assay.audit_log.log import SqliteLogReader
+from assay.audit_log.interface import EventQuery, LogReader
 from assay.canonical import canonical_bytes, digest, instant, observation_from_bytes
 from assay.errors import LogDamaged, LogError
 from assay.parts import Parts
@@ -43,7 +43,6 @@ from assay.weigh import Run, weigh
 OBSERVATION_TYPE = "application/vnd.assay.observation+json"
 INVENTORY_TYPE = "application/vnd.assay.inventory+json"
 """The evidence of an assessment, listed; cited, since an entry holds few digests."""
-CLIENT_AGENT = f"assay/{versions()['assay']}"
 _READS = frozenset(
     {
         "classification_labels",
@@ -112,14 +111,14 @@ def keep(
         "cites": [citation(exhibits[-1])],
     }
     events.append(_closing_event(parts, now, outcome, detail))
-    index = parts.log.append_many(numbered(parts, base, events), exhibits)[-1]
+    index = parts.log.keep(numbered(parts, base, events), exhibits)[-1]
     parts.store.keep_steps(tuple(kept))
     record = AssessmentRecord(assessment_id, now, depth.value, seed, outcome, index)
     parts.store.add_assessment(record)
     return index
 
 
-def reopen(log: SqliteLogReader, index: int) -> Assessment:
+def reopen(log: LogReader, index: int) -> Assessment:
     """The assessment that the entry `index` closes, weighed again from what the log keeps.
 
     Raises:
@@ -156,7 +155,7 @@ def reopen(log: SqliteLogReader, index: int) -> Assessment:
     return weigh(run, evidence, _exhibits(log, evidence), checkpoint)
 
 
-def latest(log: SqliteLogReader) -> int:
+def latest(log: LogReader) -> int:
     """The index of the entry that closes the newest finished assessment by all checks.
 
     Raises:
@@ -181,7 +180,7 @@ def kept_before(parts: Parts, step: Step) -> Seen | None:
     if kept is None or not kept.entries:
         return None
     try:
-        seen = _read_back(parts.log, step, kept)
+        seen = _read_back(parts.log.reader, step, kept)
     except LogError:
         return None
     now = parts.clock()
@@ -190,7 +189,7 @@ def kept_before(parts: Parts, step: Step) -> Seen | None:
     return seen
 
 
-def _read_back(log: SqliteLogReader, step: Step, kept: KeptStep) -> Seen | None:
+def _read_back(log: LogReader, step: Step, kept: KeptStep) -> Seen | None:
     observations: list[Observation] = []
     for part, index in enumerate(kept.entries):
         event = event_of(log.entry(index))
@@ -223,7 +222,7 @@ def _shown(observation: Observation) -> list[str]:
     return list(dict.fromkeys(d for row in shown for d in (row["original"], row["adversarial"])))
 
 
-def _exhibits(log: SqliteLogReader, evidence: Sequence[Evidence]) -> tuple[Exhibit, ...]:
+def _exhibits(log: LogReader, evidence: Sequence[Evidence]) -> tuple[Exhibit, ...]:
     wanted = dict.fromkeys(d for e in evidence for d in _shown(e.observation))
     return tuple(Exhibit(d, log.media_type(d), log.cited_bytes(d)) for d in wanted)
 
@@ -236,7 +235,6 @@ def _closing_event(parts: Parts, now: datetime, outcome: str, detail: Facts) -> 
         action="assess",
         target=system(parts),
         outcome=outcome,
-        client_agent=CLIENT_AGENT,
         detail=detail,
     )
 
@@ -250,7 +248,6 @@ def _observation_event(parts: Parts, one: Done, part: int, cited: Sequence[Exhib
         action=f"observe {observation.kind}",
         target=observation.target,
         outcome="measured" if observation.measured else "not measured",
-        client_agent=CLIENT_AGENT,
         detail={
             "source": observation.source,
             "reused": one.reused,
@@ -278,23 +275,22 @@ def _access_events(parts: Parts, observation: Observation) -> list[Event]:
             actor=parts.actor,
             action=action,
             target=observation.target,
-            client_agent=CLIENT_AGENT,
             detail=detail,
         )
     ]
 
 
 def numbered(parts: Parts, first: int, events: Sequence[Event]) -> list[Event]:
-    """The events with the ids of their places in the log."""
+    """The events with the ids of their places in the log, and with who called."""
     return [
-        replace(e, id=_event_id(parts, index, e.occurred_at))
+        replace(from_client(e), id=_event_id(parts, index, e.occurred_at))
         for index, e in enumerate(events, first)
     ]
 
 
 def _event_id(parts: Parts, index: int, at: datetime) -> str:
     """A UUID (RFC 9562, version 5) that no other entry of any log has."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{parts.log.verifier}/{index}/{instant(at)}"))
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{parts.log.signer.verifier}/{index}/{instant(at)}"))
 
 
 def system(parts: Parts) -> Target:

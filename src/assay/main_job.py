@@ -15,13 +15,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
-from assay.audit_log.entry import new_event
-from assay.audit_log.interface import EventQuery
-from assay.audit_log.log import read_events
+from assay.audit_log.entry import event_of, new_event
 from assay.canonical import instant
 from assay.compliance.principles import effective_level
 from assay.errors import AssayError, CouldNotFinish, Interrupted
-from assay.kept import CLIENT_AGENT, Done, keep, kept_before, numbered, reopen, system
+from assay.kept import Done, keep, kept_before, numbered, reopen, system
 from assay.parts import Parts
 from assay.step import Moment, Seen, Step
 from assay.steps import Plan
@@ -83,7 +81,7 @@ def assess(
         _report_error(parts, error)
         raise
     index = keep(parts, done, plan, depth=depth, seed=seed, outcome="finished", checks=checks)
-    assessment = reopen(parts.log, index)
+    assessment = reopen(parts.log.reader, index)
     _report_violations(parts, assessment)
     return assessment
 
@@ -167,13 +165,13 @@ def _begin(parts: Parts) -> None:
         action="begin",
         target=system(parts),
         outcome="begun",
-        client_agent=CLIENT_AGENT,
     )
-    parts.log.append_many(numbered(parts, parts.log.size, [begun]))
+    parts.log.keep(numbered(parts, parts.log.size, [begun]))
 
 
 def _expect_later(parts: Parts) -> None:
-    for _, newest in read_events(parts.log, EventQuery(limit=1)):
+    if parts.log.size:
+        newest = event_of(parts.log.reader.entry(parts.log.size - 1))
         if parts.clock() < newest.occurred_at - _CLOCK_SLACK:
             raise CouldNotFinish(
                 f"The clock says {instant(parts.clock())}, but the log's newest entry is of "
@@ -191,9 +189,8 @@ def _report_error(parts: Parts, error: AssayError) -> None:
         action="assess",
         target=system(parts),
         outcome=type(error).__name__,
-        client_agent=CLIENT_AGENT,
     )
-    parts.log.append_many(numbered(parts, parts.log.size, [failed]))
+    parts.log.keep(numbered(parts, parts.log.size, [failed]))
 
 
 def _report_violations(parts: Parts, assessment: Assessment) -> None:
@@ -207,11 +204,10 @@ def _report_violations(parts: Parts, assessment: Assessment) -> None:
             target=finding.target,
             outcome="fail",
             severity=finding.severity,
-            client_agent=CLIENT_AGENT,
             detail={"assessment": assessment.id, "evidence": list(finding.evidence)},
         )
         for finding in assessment.findings
         if finding.status is Status.FAIL
     ]
     if events:
-        parts.log.append_many(numbered(parts, parts.log.size, events))
+        parts.log.keep(numbered(parts, parts.log.size, events))

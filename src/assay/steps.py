@@ -164,8 +164,8 @@ def _reading(parts: Parts, reader: Reader) -> Callable[[Moment], Seen]:
 def _scene(parts: Parts, now: datetime, labels: Mapping[str, Facts]) -> Scene:
     return Scene(
         settings=parts.settings,
-        log_folder=parts.log.folder,
-        verifier_key=str(parts.log.verifier),
+        log_folder=parts.settings.workspace_folder,
+        verifier_key=str(parts.log.signer.verifier),
         now=now,
         labels=labels,
     )

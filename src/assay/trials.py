@@ -6,7 +6,7 @@ the models room says so instead of failing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,13 +45,30 @@ class Trial:
 
 
 def open_trial(base: Settings, name: str, settings: ModelSettings) -> Trial | Step:
-    """The open model; a step that says why it is not measured where it cannot be."""
+    """The open model; a step that says why it is not measured where it cannot be.
+
+    Raises:
+        BadInput: as `open_to_try`.
+    """
     target = Target(TargetKind.MODEL, name)
     if not settings.test_data:
         reason = BadInput(
             "no test data are declared.", next_step=f"Add test_data to [models.{name}]."
         )
         return _unmeasured_model(name, target, reason)
+    try:
+        return open_to_try(base, name, settings)
+    except MissingExtra as error:
+        return _unmeasured_model(name, target, error)
+
+
+def open_to_try(base: Settings, name: str, settings: ModelSettings) -> Trial:
+    """The open model with its test data, one of which it has answered.
+
+    Raises:
+        MissingExtra: a library is not installed.
+        BadInput: the model or its test data cannot be used, or do not fit each other.
+    """
     try:
         from assay.models import example_files, examples
         from assay.models.domain import domain_from_rows
@@ -62,11 +79,8 @@ def open_trial(base: Settings, name: str, settings: ModelSettings) -> Trial | St
         model = open_model(_description(base, name, settings, domain))
         examples.check_fit(data, model)
         _expect_room(name, domain)
-    except MissingExtra as error:
-        return _unmeasured_model(name, target, error)
     except ImportError as error:
-        missing = MissingExtra("Testing models", extra="ml", library=str(error.name))
-        return _unmeasured_model(name, target, missing)
+        raise MissingExtra("Testing models", extra="ml", library=str(error.name)) from error
     return Trial(name, settings, model, data, base.folder)
 
 
@@ -113,13 +127,15 @@ def examinations(trial: Trial, depth: Depth, seed: int) -> Iterator[Step]:
 
     data = sample(trial.data, EXAMPLES[depth], seed)
     seconds = costs(trial, depth, seed)
-    for member in members_for(trial.model, depth):
-        yield _examination(trial, member, data, depth, seed, seconds[member.name])
+    planned = members_for(trial.model, depth)
+    for member in planned:
+        yield _examination(trial, member, planned, data, depth, seed, seconds[member.name])
 
 
 def _examination(
     trial: Trial,
     member: plugins.Member,
+    planned: Sequence[plugins.Member],
     data: TestData,
     depth: Depth,
     seed: int,
@@ -134,6 +150,7 @@ def _examination(
             trial.model,
             data,
             member,
+            planned=planned,
             depth=depth,
             epsilons=settings.epsilons,
             declared_epsilon=trial.declared_epsilon,
@@ -154,7 +171,14 @@ def _examination(
             f"examine {member.origin} {member.name} {settings.show_examples}",
             target.digest,
             [target.name, settings.factory, code, data.digest, settings.norm],
-            {"epsilons": epsilons, "bounds": bounds, "depth": depth.value, "seed": seed},
+            {
+                "epsilons": epsilons,
+                "bounds": bounds,
+                "depth": depth.value,
+                "seed": seed,
+                # A run names what was planned with it; under another plan it says something else.
+                "planned": [f"{one.origin} {one.name}" for one in planned],
+            },
         )
     return Step(f"{trial.name}: {member.name}", target, key, seconds, look)
 

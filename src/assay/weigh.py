@@ -19,7 +19,7 @@ from assay.compliance.posture import posture
 from assay.compliance.principles import effective_level, validate_controls
 from assay.compliance.risk import risks
 from assay.law.catalogues import CheckSpec, check_specs
-from assay.models.robustness import masking_warnings, summarise
+from assay.models.robustness import masking_warnings, planning_gaps, summarise
 from assay.vocabulary import (
     Assessment,
     Checkpoint,
@@ -66,6 +66,7 @@ def weigh(
     robustness = [summarise(model, evidence) for model in models]
     frameworks: list[FrameworkMember] = [m.use() for m in plugins.available("frameworks")]
     threats: list[Threat] = [m.use() for m in plugins.available("threats")]
+    gaps = [gap for model in models for gap in planning_gaps(model, evidence)]
     masked = [warning for model in models for warning in masking_warnings(model, evidence)]
     return Assessment(
         id=run.id,
@@ -87,7 +88,7 @@ def weigh(
         ),
         robustness=tuple(summary for summary in robustness if summary is not None),
         risks=risks(models, _impacts(declared, evidence), evidence, threats),
-        unmeasured=(*masked, *run.unmeasured),
+        unmeasured=(*gaps, *masked, *run.unmeasured),
     )
 
 

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from assay.audit_log.entry import citation, new_event
-from assay.audit_log.log import AuditLog
+from assay.audit_log.opening import open_sqlite_log
+from assay.audit_log.signer import LogSigner
 from assay.canonical import digest
 from assay.crypto.signing import SigningKey
 from assay.vocabulary import Event, Exhibit, Target, TargetKind
 
 KEY = SigningKey(bytes(range(32)))
 ORIGIN = "example.com/log"
+SIGNER = LogSigner(ORIGIN, KEY)
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -41,8 +43,8 @@ def small_log(tmp_path: Path) -> Path:
     """The folder of a closed log of seven entries in three batches, two of which cite bytes."""
     folder = tmp_path / "log"
     first, second = exhibit("evidence one"), exhibit("evidence two")
-    with AuditLog(folder, KEY, ORIGIN) as log:
-        log.append_many([event(0), event(1, first), event(2)], [first])
-        log.append_many([event(3), event(4, first, second)], [first, second])
-        log.append_many([event(5), event(6)])
+    with open_sqlite_log(folder, SIGNER) as log:
+        log.keep([event(0), event(1, first), event(2)], [first])
+        log.keep([event(3), event(4, first, second)], [first, second])
+        log.keep([event(5), event(6)])
     return folder

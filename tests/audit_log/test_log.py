@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from assay.audit_log.backends.sqlite_evidence import verify
+from assay.audit_log.backends.sqlite_files import DATABASE
+from assay.audit_log.backends.sqlite_reader import SqliteLogReader
 from assay.audit_log.interface import EventQuery
-from assay.audit_log.log import DATABASE, AuditLog, SqliteLogReader, read_events
 from assay.audit_log.notes import VerifierKey
-from assay.audit_log.verify import verify
-from assay.errors import LogBusy, LogDamaged, LogError, NotWritable
+from assay.audit_log.opening import open_sqlite_log
+from assay.audit_log.query import read_events
+from assay.errors import EntryTooLarge, LogBusy, LogDamaged, LogError, NotWritable
 from assay.vocabulary import Severity
-from tests.audit_log.conftest import KEY, NOON, ORIGIN, event, exhibit
+from tests.audit_log.conftest import KEY, NOON, ORIGIN, SIGNER, event, exhibit
 
 VERIFIER = VerifierKey(ORIGIN, KEY.public_bytes)
 
@@ -31,8 +34,8 @@ def test_a_new_log_verifies(small_log: Path) -> None:
 
 
 def test_appending_the_same_event_again_gives_the_old_index(small_log: Path) -> None:
-    with AuditLog(small_log, KEY, ORIGIN) as log:
-        assert log.append_many([event(4), event(7)]) == (4, 7)
+    with open_sqlite_log(small_log, SIGNER) as log:
+        assert log.keep([event(4), event(7)]) == (4, 7)
         assert log.size == 8
 
 
@@ -42,19 +45,19 @@ def test_a_batch_with_one_bad_event_leaves_nothing(small_log: Path) -> None:
         **{f: getattr(too_long, f) for f in too_long.__slots__ if f != "detail"},
         detail={"text": "x" * 70_000},
     )
-    with AuditLog(small_log, KEY, ORIGIN) as log:
-        with pytest.raises(LogError, match="more than an entry holds"):
-            log.append_many([event(7), too_long])
+    with open_sqlite_log(small_log, SIGNER) as log:
+        with pytest.raises(EntryTooLarge, match="more than an entry holds"):
+            log.keep([event(7), too_long])
         assert log.size == 7
     assert verify(small_log, VERIFIER).clean
 
 
 def test_a_second_writer_is_refused_by_name(small_log: Path) -> None:
     with (
-        AuditLog(small_log, KEY, ORIGIN),
+        open_sqlite_log(small_log, SIGNER),
         pytest.raises(LogBusy, match=f"process {os.getpid()} since"),
     ):
-        AuditLog(small_log, KEY, ORIGIN)
+        open_sqlite_log(small_log, SIGNER)
 
 
 def test_a_reader_sees_what_was_written(small_log: Path) -> None:
@@ -100,25 +103,25 @@ def test_a_file_that_is_no_log_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(NotWritable, match="cannot be written"):
-        AuditLog(tmp_path / "file" / "log", KEY, ORIGIN)
+        open_sqlite_log(tmp_path / "file" / "log", SIGNER)
 
 
 def test_a_full_disk_loses_nothing_that_was_returned(tmp_path: Path) -> None:
     program = textwrap.dedent("""
         import resource, sys
         from pathlib import Path
-        from assay.audit_log.log import AuditLog
+        from assay.audit_log.opening import open_sqlite_log
         from assay.errors import DiskFull
-        from tests.audit_log.conftest import KEY, ORIGIN, event, exhibit
+        from tests.audit_log.conftest import KEY, ORIGIN, SIGNER, event, exhibit
         kept = 0
-        with AuditLog(Path(sys.argv[1]), KEY, ORIGIN) as log:
-            log.append(event(0))
+        with open_sqlite_log(Path(sys.argv[1]), SIGNER) as log:
+            log.keep([event(0)])[0]
             kept = 1
             resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
             try:
                 for number in range(1, 1000):
                     big = exhibit(str(number) * 9000)
-                    log.append(event(number, big), [big])
+                    log.keep([event(number, big)], [big])
                     kept += 1
             except DiskFull as error:
                 print(kept, error.exit_code)
@@ -161,11 +164,11 @@ def test_a_killed_writer_loses_nothing_that_it_was_told(tmp_path: Path, round_: 
     program = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from assay.audit_log.log import AuditLog
-        from tests.audit_log.conftest import KEY, ORIGIN, event, exhibit
-        with AuditLog(Path(sys.argv[1]), KEY, ORIGIN) as log:
+        from assay.audit_log.opening import open_sqlite_log
+        from tests.audit_log.conftest import KEY, ORIGIN, SIGNER, event, exhibit
+        with open_sqlite_log(Path(sys.argv[1]), SIGNER) as log:
             for number in range(100_000):
-                print(log.append(event(number)), flush=True)
+                print(log.keep([event(number)])[0], flush=True)
         """)
     root = Path(__file__).parents[2]
     with subprocess.Popen(
@@ -182,5 +185,5 @@ def test_a_killed_writer_loses_nothing_that_it_was_told(tmp_path: Path, round_: 
     seen = verify(tmp_path / "log", VERIFIER)
     assert seen.clean
     assert seen.size >= len(acknowledged) > 0
-    with AuditLog(tmp_path / "log", KEY, ORIGIN) as log:
-        assert log.append(event(999_999)) == seen.size
+    with open_sqlite_log(tmp_path / "log", SIGNER) as log:
+        assert log.keep([event(999_999)])[0] == seen.size

@@ -13,6 +13,7 @@ from assay.audit_log.merkle import (
     CompactRange,
     consistency_holds,
     consistency_proof,
+    full_root,
     inclusion_holds,
     inclusion_proof,
     leaf_hash,
@@ -87,3 +88,52 @@ def test_hashes_of_the_wrong_length_prove_nothing() -> None:
     leaf = leaf_hash(b"a")
     assert not inclusion_holds(leaf[:-1], 0, 1, (), leaf)
     assert not consistency_holds(1, leaf, 1, leaf[:-1], ())
+
+
+LEAVES = [leaf_hash(b"%d" % number) for number in range(70_000)]
+
+
+def reference_root(leaves: list[bytes]) -> bytes:
+    """RFC 6962, 2.1, word by word."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    if len(leaves) == 1:
+        return leaves[0]
+    k = 1
+    while 2 * k < len(leaves):
+        k *= 2
+    pair = reference_root(leaves[:k]) + reference_root(leaves[k:])
+    return hashlib.sha256(b"\x01" + pair).digest()
+
+
+def test_roots_of_all_small_sizes_are_the_definition() -> None:
+    for size in range(301):
+        assert CompactRange().grow(LEAVES[:size])[0].root == reference_root(LEAVES[:size]), size
+
+
+@pytest.mark.parametrize("cut", [0, 1, 255, 256, 257, 300, 65_535, 65_536, 65_537, 69_999])
+def test_growing_in_two_steps_gives_the_same_tree_and_nodes(cut: int) -> None:
+    first, nodes = CompactRange().grow(LEAVES[:cut])
+    both, more = first.grow(LEAVES[cut:])
+    whole, all_nodes = CompactRange().grow(LEAVES)
+    assert both == whole
+    assert nodes + more == all_nodes
+    one_by_one = CompactRange(cut, first.subtrees)
+    for leaf in LEAVES[cut : cut + 600]:
+        one_by_one = one_by_one.grow([leaf])[0]
+    assert one_by_one == first.append(LEAVES[cut : cut + 600])
+
+
+def test_nodes_are_the_roots_of_full_subtrees_in_order() -> None:
+    _, nodes = CompactRange().grow(LEAVES)
+    below = [node for node in nodes if node[0] == 1]
+    assert [index for _, index, _ in below] == list(range(273))
+    for _, index, node in (below[0], below[100], below[272]):
+        assert node == reference_root(LEAVES[256 * index : 256 * (index + 1)])
+    assert [node for node in nodes if node[0] == 2] == [(2, 0, reference_root(LEAVES[:65_536]))]
+    assert nodes.index((2, 0, full_root(LEAVES[:65_536]))) == nodes.index(below[255]) + 1
+
+
+def test_a_row_that_is_no_power_of_two_has_no_full_root() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        full_root(LEAVES[:3])

@@ -10,13 +10,14 @@ from typing import Any
 import apsw
 import pytest
 
+from assay.audit_log.backends.sqlite_evidence import verify
+from assay.audit_log.backends.sqlite_files import DATABASE, PUBLISHED_CHECKPOINT
 from assay.audit_log.checkpoint import sign_checkpoint
 from assay.audit_log.interface import Damage, Fault
-from assay.audit_log.log import DATABASE, PUBLISHED_CHECKPOINT, AuditLog
 from assay.audit_log.merkle import CompactRange, leaf_hash
 from assay.audit_log.notes import VerifierKey
-from assay.audit_log.verify import verify
-from tests.audit_log.conftest import KEY, ORIGIN, event, exhibit
+from assay.audit_log.opening import open_sqlite_log
+from tests.audit_log.conftest import KEY, ORIGIN, SIGNER, event, exhibit
 
 VERIFIER = VerifierKey(ORIGIN, KEY.public_bytes)
 
@@ -127,8 +128,8 @@ def test_damaged_evidence_is_found_and_mended_when_it_is_seen_again(small_log: P
     db.execute("UPDATE cited SET bytes = x'00' WHERE digest = ?", (good.digest,))
     db.close()
     assert not verify(small_log, VERIFIER).clean
-    with AuditLog(small_log, KEY, ORIGIN) as log:
-        log.append(event(7, good), [good])
+    with open_sqlite_log(small_log, SIGNER) as log:
+        log.keep([event(7, good)], [good])
     assert verify(small_log, VERIFIER).clean
 
 
@@ -207,7 +208,7 @@ def test_a_log_with_a_wrong_head_takes_no_more_entries(small_log: Path) -> None:
     db.execute("UPDATE head SET size = 6")
     db.close()
     with (
-        AuditLog(small_log, KEY, ORIGIN) as log,
+        open_sqlite_log(small_log, SIGNER) as log,
         pytest.raises(Exception, match="has 7 entries but a head of size 6"),
     ):
-        log.append(event(7))
+        log.keep([event(7)])[0]

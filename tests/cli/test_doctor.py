@@ -17,7 +17,8 @@ from assay.audit_log.entry import new_event
 from assay.bootstrap import open_log_for_writing, open_parts
 from assay.cli.main import main
 from assay.crypto.signing import secret_from_file
-from assay.diagnosis.diagnose import Diagnosis, Gravity, Surroundings, diagnose
+from assay.diagnosis.diagnose import diagnose
+from assay.diagnosis.interface import Diagnosis, Gravity, Surroundings
 from assay.settings import read_settings
 from assay.stores.records import newest_revision
 from assay.vocabulary import Target, TargetKind
@@ -50,8 +51,8 @@ def project(tmp_path: Path) -> Path:
     (folder / "patients.csv").write_text("patient_id\n1\n")
     with open_parts(read_settings(folder)) as parts:
         target = Target(TargetKind.SYSTEM, "clinic")
-        parts.log.append(
-            new_event("note", occurred_at=NOON, actor="a", action="write", target=target)
+        parts.log.keep(
+            [new_event("note", occurred_at=NOON, actor="a", action="write", target=target)]
         )
     return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,8 @@ import pyarrow.parquet as pq
 from pyarrow.parquet import encryption
 
 from assay.audit_log.entry import new_event
-from assay.audit_log.log import AuditLog
+from assay.audit_log.opening import open_sqlite_log
+from assay.audit_log.signer import LogSigner
 from assay.audit_log.notes import VerifierKey
 from assay.compliance.interface import Check, Reader, Scene
 from assay.compliance.judge import judge
@@ -82,7 +84,7 @@ def good_world(folder: Path) -> Path:
     put(folder / "people.parquet", parquet(PEOPLE, key), 0o640)
     put(folder / "consents.csv", CONSENTS.encode(), 0o640)
     put(folder / "assay.toml", TOML.encode(), 0o640)
-    with AuditLog(folder / ".assay", KEY, VERIFIER.name) as log:
+    with open_sqlite_log(folder / ".assay", LogSigner(VERIFIER.name, KEY)) as log:
         event = new_event(
             "note",
             occurred_at=NOW,
@@ -90,8 +92,21 @@ def good_world(folder: Path) -> Path:
             action="begin",
             target=Target(TargetKind.SYSTEM, "Clinic"),
         )
-        log.append(event)
+        log.keep([event])
     return folder / "assay.toml"
+
+
+def begin_log(folder: Path, *entries: tuple[str, str]) -> None:
+    """Begin the log of this folder anew with these entries, each a type and an action."""
+    shutil.rmtree(folder / ".assay")
+    with open_sqlite_log(folder / ".assay", LogSigner(VERIFIER.name, KEY)) as log:
+        clinic = Target(TargetKind.SYSTEM, "Clinic")
+        log.keep(
+            [
+                new_event(type_, occurred_at=NOW, actor="actor:1", action=action, target=clinic)
+                for type_, action in entries
+            ]
+        )
 
 
 def put(path: Path, data: bytes, mode: int) -> None:

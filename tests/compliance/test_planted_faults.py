@@ -23,7 +23,7 @@ from assay.compliance.checks import (
 from assay.compliance.interface import Check, Reader
 from assay.compliance.readers import file_access, lawful_basis, own_log, retention, stored_bytes
 from assay.vocabulary import Basis, Status
-from tests.compliance.scenes import HEALTH, PEOPLE, found, good_world, parquet, put
+from tests.compliance.scenes import HEALTH, PEOPLE, begin_log, found, good_world, parquet, put
 
 Pair = tuple[Check, Reader]
 
@@ -134,7 +134,51 @@ def grants_parent_acl(folder: Path) -> None:
     set_acl(folder, [(1, 7, -1), (2, 7, 12345), (4, 0, -1), (16, 7, -1), (32, 0, -1)])
 
 
+def opens_network_code(folder: Path) -> None:
+    """A model whose network is built by a file that every account may rewrite."""
+    put(folder / "net.safetensors", b"weights", 0o640)
+    put(folder / "networks.py", b"def network(): ...\n", 0o666)
+    with (folder / "assay.toml").open("a") as stream:
+        stream.write('[models.net]\nsource = "net.safetensors"\nfactory = "networks:network"\n')
+
+
+def opens_package_code(folder: Path) -> None:
+    """The same, deep in a package: importing the factory runs all of it."""
+    opens_network_code(folder)
+    (folder / "networks.py").unlink()
+    (folder / "networks" / "parts").mkdir(parents=True, mode=0o750)
+    for name, bits in (("__init__.py", 0o640), ("parts/blocks.py", 0o666)):
+        put(folder / "networks" / name, b"", bits)
+
+
+def opens_a_picture_of_the_test_data(folder: Path) -> None:
+    """Test data are a folder, and one file deep in it may be replaced by every account."""
+    (folder / "pictures" / "cat").mkdir(parents=True, mode=0o750)
+    put(folder / "pictures" / "cat" / "1.png", b"", 0o666)
+    put(folder / "net.safetensors", b"weights", 0o640)
+    with (folder / "assay.toml").open("a") as stream:
+        stream.write('[models.net]\nsource = "net.safetensors"\ntest_data = "pictures"\n')
+
+
 FAULTS = [
+    (
+        "a factory that all may write",
+        ACCESS,
+        opens_network_code,
+        r"networks\.py can be written by every account \(mode 0666\)",
+    ),
+    (
+        "a module of the factory's package",
+        ACCESS,
+        opens_package_code,
+        r"networks/parts/blocks\.py can be written by every account",
+    ),
+    (
+        "a picture of the test data",
+        ACCESS,
+        opens_a_picture_of_the_test_data,
+        r"pictures/cat/1\.png can be written by every account",
+    ),
     (
         "an ACL on a folder above",
         ACCESS,
@@ -342,6 +386,46 @@ def test_data_without_anything_personal_need_no_basis(tmp_path: Path) -> None:
     }
     finding = found(*BASIS, good_world(tmp_path), labels=nothing)
     assert finding.status is Status.NOT_APPLICABLE
+
+
+BEGUN = ("assessment", "begin")
+
+
+def test_a_log_that_this_assessment_has_begun_is_no_pass(tmp_path: Path) -> None:
+    toml = good_world(tmp_path)
+    begin_log(tmp_path, BEGUN)
+    finding = found(*LOG, toml)
+
+    assert finding.status is Status.UNKNOWN
+    assert "begun by this assessment" in finding.statement
+    assert "next assessment" in finding.remediation
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [("model_access", "train"), BEGUN],
+        [BEGUN, BEGUN],
+        [("assessment", "assess"), ("note", "write"), BEGUN],
+    ],
+    ids=["an event", "a beginning of before", "an assessment and a note"],
+)
+def test_what_was_in_the_log_before_is_verified(
+    entries: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    toml = good_world(tmp_path)
+    begin_log(tmp_path, *entries)
+    finding = found(*LOG, toml)
+
+    assert finding.status is Status.PASS, finding.statement
+    assert f"entries {len(entries)}," in finding.statement
+
+
+def test_a_log_that_was_begun_and_changed_since_fails(tmp_path: Path) -> None:
+    toml = good_world(tmp_path)
+    begin_log(tmp_path, BEGUN)
+    sql("UPDATE entry SET bytes = CAST(bytes || x'20' AS BLOB)")(tmp_path)
+    assert found(*LOG, toml).status is Status.FAIL
 
 
 def test_public_data_need_no_encryption(tmp_path: Path) -> None:

@@ -78,6 +78,20 @@ def test_a_control_has_the_status_of_its_check() -> None:
     }
 
 
+def test_a_finding_of_a_model_says_nothing_of_a_dataset_of_that_name() -> None:
+    encrypted = finding("CHK-ENC-REST", Status.PASS)
+    retained = finding("CHK-RETENTION", Status.FAIL)
+    of_model = [
+        replace(found, target=Target(TargetKind.MODEL, "people")) for found in (encrypted, retained)
+    ]
+    by_control = {
+        v.control: v for v in validate_controls("people", SecurityLevel.RESTRICTED, of_model)
+    }
+    assert by_control["encryption"].status is Status.NOT_ASSESSED
+    assert by_control["retention"].status is Status.NOT_ASSESSED
+    assert by_control["encryption"].evidence == ()
+
+
 def test_a_fault_of_access_elsewhere_does_not_fail_a_dataset() -> None:
     fault = replace(
         finding("CHK-FILE-ACCESS", Status.FAIL), locations=(Location("a.parquet", "is open"),)

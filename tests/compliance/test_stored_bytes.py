@@ -16,6 +16,7 @@ from pyarrow.parquet import encryption
 
 from assay.compliance.checks import stored_bytes_encrypted
 from assay.compliance.readers import stored_bytes
+from assay.compliance.readers._parquet_layout import gaps
 from assay.vocabulary import Finding, Status
 from tests.compliance.scenes import found, good_world, put, scene_of
 
@@ -157,7 +158,7 @@ def test_a_chunk_in_clear_is_no_chain_of_modules() -> None:
     pq.write_table(pa.table({"n": list(range(500))}), sink)
     chunk = pq.ParquetFile(sink).metadata.row_group(0).column(0)
     end = 4 + chunk.total_compressed_size
-    assert list(stored_bytes._gaps(sink.getvalue(), [(4, end)], end)) == [(4, end)]
+    assert list(gaps(sink.getvalue(), [(4, end)], end)) == [(4, end)]
 
 
 def test_random_bytes_are_no_text() -> None:

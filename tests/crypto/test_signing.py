@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from assay.crypto.signing import SigningKey, secret_from_file, signature_holds
+from assay.crypto.signing import (
+    MlDsa44Key,
+    SigningKey,
+    ml_dsa_44_signature_holds,
+    secret_from_file,
+    signature_holds,
+)
 from assay.errors import NotWritable, UnreadableFile
 
 VECTORS = [
@@ -48,6 +54,44 @@ def test_every_changed_bit_is_seen() -> None:
         changed[place] ^= 1
         assert not signature_holds(key.public_bytes, bytes(changed), b"message")
     assert not signature_holds(key.public_bytes, signature, b"massage")
+
+
+def test_ml_dsa_44_signs_what_it_verifies() -> None:
+    key = MlDsa44Key(bytes(range(32)))
+    signature = key.sign(b"message")
+
+    assert (len(key.public_bytes), len(signature)) == (1312, 2420)
+    assert ml_dsa_44_signature_holds(key.public_bytes, signature, b"message")
+    assert MlDsa44Key(bytes(range(32))).public_bytes == key.public_bytes
+    assert not ml_dsa_44_signature_holds(key.public_bytes, signature, b"massage")
+    other = MlDsa44Key(bytes(32)).public_bytes
+    assert not ml_dsa_44_signature_holds(other, signature, b"message")
+
+
+def test_every_changed_byte_of_an_ml_dsa_44_signature_is_seen() -> None:
+    key = MlDsa44Key(bytes(range(32)))
+    signature = key.sign(b"message")
+    for place in range(0, 2420, 7):
+        changed = bytearray(signature)
+        changed[place] ^= 1
+        assert not ml_dsa_44_signature_holds(key.public_bytes, bytes(changed), b"message")
+
+
+@pytest.mark.parametrize(
+    ("public", "signature"), [(b"", b""), (bytes(1311), bytes(2420)), (bytes(1312), bytes(2419))]
+)
+def test_malformed_ml_dsa_44_is_false(public: bytes, signature: bytes) -> None:
+    assert not ml_dsa_44_signature_holds(public, signature, b"")
+
+
+def test_ml_dsa_44_key_shows_nothing_of_itself() -> None:
+    key = MlDsa44Key(bytes(range(32)))
+
+    assert repr(key) == str(key) == "MlDsa44Key(...)"
+    assert not hasattr(key, "__dict__")
+    for leak in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="not pickled"):
+            leak(key)
 
 
 @pytest.mark.parametrize(

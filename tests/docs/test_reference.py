@@ -10,7 +10,7 @@ import pytest
 
 import assay
 from assay import plugins
-from assay.audit_log.entry import SEVERITIES
+from assay.audit_log.event_types import own as own_types
 from assay.law.catalogues import check_specs
 from assay.settings import Settings
 from tests.docs.pages import ROOT
@@ -71,7 +71,7 @@ def test_every_key_of_the_settings_is_in_it() -> None:
 def test_every_check_event_and_member_is_in_it() -> None:
     pages = {name: (_FOLDER / f"{name}.md").read_text("utf-8") for name in ("checks", "events")}
     assert [name for name in check_specs() if name not in pages["checks"]] == []
-    assert [name for name in SEVERITIES if f"| `{name}` |" not in pages["events"]] == []
+    assert [one.name for one in own_types() if f"| `{one.name}` |" not in pages["events"]] == []
     members = (_FOLDER / "members.md").read_text("utf-8")
     own = [m.name for room in plugins.ROOMS for m in plugins.members(room) if m.origin == "assay"]
     assert [name for name in own if f"| `{name}` |" not in members] == []

@@ -32,6 +32,7 @@ def examined(case: Case, name: str, **changes: Any) -> tuple[Observation, tuple[
         "depth": Depth.QUICK,
         "epsilons": EPSILONS,
         "declared_epsilon": 0.1,
+        "planned": [member(name)],
         "seed": 7,
         "now": NOW,
         "show_examples": False,
@@ -193,6 +194,15 @@ def test_members_fit_the_model(images: Case, rows: Case, row_network: Case) -> N
     assert {"fgsm", "pgd", "square", "noise"} <= names["row_network"]
 
 
+def test_a_run_names_all_that_was_planned_beside_it(images: Case) -> None:
+    found = facts(images, "noise", planned=members_for(images.model, Depth.QUICK))
+
+    assert found["planned"] == {
+        "attacks": ["fgsm", "pgd", "square"],
+        "corruptions": ["noise", "rotation"],
+    }
+
+
 def test_progress_rises_to_one(images: Case) -> None:
     for name in ("pgd", "noise"):
         told: list[float] = []
@@ -207,7 +217,8 @@ def test_epsilon_beyond_the_domain_is_refused(images: Case) -> None:
 
 
 def test_whole_model_from_members_to_worst_case(images: Case) -> None:
-    observations = [examined(images, one.name)[0] for one in members_for(images.model, Depth.QUICK)]
+    members = members_for(images.model, Depth.QUICK)
+    observations = [examined(images, one.name, planned=members)[0] for one in members]
     evidence = [
         Evidence(canonical.digest_of(one), canonical.observation_from_bytes(data), index)
         for index, one in enumerate(observations)

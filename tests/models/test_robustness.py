@@ -7,9 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import pytest
 
 from assay.intervals import wilson
-from assay.models.robustness import masking_warnings, summarise
+from assay.models.robustness import (
+    attack_outcome,
+    masking_warnings,
+    planning_gaps,
+    summarise,
+)
 from assay.vocabulary import (
     Evidence,
     Method,
@@ -34,6 +40,7 @@ def run(
     declared: float | None = 0.1,
     digest: str = "sha256:one",
     minutes: int = 0,
+    planned: tuple[str, ...] | None = None,
 ) -> Evidence:
     """A run in which the examples marked 1 survived."""
 
@@ -52,6 +59,7 @@ def run(
         "unit": "epsilon",
         "parameters": {"steps": 3},
         "declared": declared,
+        "planned": _planned(planned or (member,)),
         "seed": 7,
         "examples": EXAMPLES,
         "examples_digest": digest,
@@ -72,6 +80,11 @@ def run(
         NOW + timedelta(minutes=minutes),
     )
     return Evidence(f"sha256:{member}{minutes}", observation, minutes)
+
+
+def _planned(names: tuple[str, ...]) -> dict[str, list[str]]:
+    corruptions = [name for name in names if name in ("noise", "fog")]
+    return {"attacks": [n for n in names if n not in corruptions], "corruptions": corruptions}
 
 
 PGD = run("pgd", {0.1: "1111100000", 0.2: "1000000000"})
@@ -150,6 +163,99 @@ def test_worst_case_is_at_the_newest_declared_epsilon() -> None:
     assert summary is not None
     assert summary.worst_case_epsilon == 0.2
     assert summary.worst_case == wilson(1, EXAMPLES)
+
+
+ALL = ("pgd", "square", "noise")
+
+
+def planned(*evidence: Evidence) -> list[Evidence]:
+    """The evidence as a plan of pgd, square and noise leaves it."""
+    return [
+        replace(e, observation=replace(e.observation, facts={**e.observation.facts, "planned": p}))
+        for e in evidence
+        if (p := _planned(ALL))
+    ]
+
+
+def test_all_that_was_planned_and_ran_leaves_no_gap() -> None:
+    whole = planned(PGD, SQUARE, NOISE)
+    assert planning_gaps(MODEL, whole) == ()
+    summary = summarise(MODEL, whole)
+    assert summary is not None
+    assert summary.worst_case == wilson(2, EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("left", "gone"),
+    [((PGD, NOISE), "square"), ((SQUARE, NOISE), "pgd"), ((PGD, SQUARE), "noise")],
+    ids=["an attack by scores", "an attack by gradients", "a corruption"],
+)
+def test_a_planned_member_without_a_run_leaves_no_worst_case(
+    left: tuple[Evidence, ...], gone: str
+) -> None:
+    evidence = planned(*left)
+    summary = summarise(MODEL, evidence)
+
+    assert summary is not None
+    assert summary.worst_case is None
+    assert len(summary.curves) == 2, "what ran is still shown"
+    (gap,) = planning_gaps(MODEL, evidence)
+    assert gap == (
+        f"model: {gone} was planned and no run of it is in the evidence, so that the worst case is "
+        "UNMEASURED."
+    )
+
+
+def test_a_planned_member_that_could_not_be_measured_leaves_no_worst_case() -> None:
+    failed = replace(SQUARE.observation, facts=not_measured("no time", "run it again"))
+    evidence = [*planned(PGD, NOISE), replace(SQUARE, observation=failed)]
+    summary = summarise(MODEL, evidence)
+
+    assert summary is not None
+    assert summary.worst_case is None
+    assert attack_outcome(MODEL, evidence) is None
+
+
+def test_a_planned_attack_that_did_not_run_at_the_declared_epsilon_is_a_gap() -> None:
+    elsewhere = run("square", {0.2: "1100000000"}, needs="scores")
+    evidence = planned(elsewhere, PGD, NOISE)
+    summary = summarise(MODEL, evidence)
+
+    assert summary is not None
+    assert summary.worst_case is None
+    assert attack_outcome(MODEL, evidence) is None
+    at = attack_outcome(MODEL, evidence, 0.2)
+    assert at is not None
+    assert at.robust == wilson(1, EXAMPLES)
+
+
+def test_attacks_have_no_joint_outcome_while_one_is_missing() -> None:
+    assert attack_outcome(MODEL, planned(PGD, NOISE)) is None
+    without_corruption = attack_outcome(MODEL, planned(PGD, SQUARE))
+    assert without_corruption is not None, "corruptions have no adversary"
+    assert without_corruption.robust == wilson(3, EXAMPLES)
+
+
+def test_the_newest_run_says_what_was_planned() -> None:
+    old = run("square", {0.1: "1100111000"}, needs="scores", planned=("square", "gone"))
+    new = run("pgd", {0.1: "1111100000"}, minutes=5, planned=("pgd", "square"))
+    assert planning_gaps(MODEL, [old, new]) == ()
+
+
+def test_a_run_that_names_no_plan_is_a_gap() -> None:
+    facts = {name: fact for name, fact in PGD.observation.facts.items() if name != "planned"}
+    evidence = [replace(PGD, observation=replace(PGD.observation, facts=facts))]
+    summary = summarise(MODEL, evidence)
+
+    assert summary is not None
+    assert summary.worst_case is None
+    assert attack_outcome(MODEL, evidence) is None
+    (gap,) = planning_gaps(MODEL, evidence)
+    assert "does not say what was planned" in gap
+
+
+def test_without_any_run_there_is_nothing_to_compare() -> None:
+    assert planning_gaps(MODEL, []) == ()
 
 
 def test_scores_that_break_more_than_gradients_warn_of_masking() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, insert, inspect, text
 
 from assay.errors import NotWritable, StoreError
 from assay.stores.interface import AssessmentRecord, KeptStep
 from assay.stores.records import SqlRecordStore, migrate_store, newest_revision, open_store
-from assay.stores.tables import metadata
+from assay.stores.tables import assessment, metadata
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -95,6 +98,7 @@ def test_another_schema_is_refused_until_migrated(url: str) -> None:
     open_store(url).close()
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
     with engine.begin() as connection:
+        connection.execute(text("DROP TABLE outbox"))
         connection.execute(text("DROP TABLE kept_step"))
         connection.execute(text("DROP TABLE assessment"))
         connection.execute(text("DELETE FROM alembic_version"))
@@ -103,6 +107,26 @@ def test_another_schema_is_refused_until_migrated(url: str) -> None:
         open_store(url)
     assert migrate_store(url) == (None, newest_revision())
     open_store(url).close()
+
+
+def test_a_store_of_the_first_schema_keeps_its_records_through_migration(url: str) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    config = Config()
+    config.set_main_option("script_location", "assay.stores:migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            insert(assessment), {**asdict(record(1)), "as_of": NOON + timedelta(minutes=1)}
+        )
+    engine.dispose()
+    with pytest.raises(StoreError, match="schema 0001, this assay needs"):
+        open_store(url)
+    assert migrate_store(url) == ("0001", newest_revision())
+    store = open_store(url)
+    assert store.latest_assessment() == record(1)
+    assert store.waiting_events() == ()
+    store.close()
 
 
 def test_a_migration_that_fails_leaves_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

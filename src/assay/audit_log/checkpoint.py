@@ -1,45 +1,46 @@
 """Checkpoints (c2sp.org/tlog-checkpoint): a log's signed promise of its size and root.
 
 The note's text has three lines: origin, tree size in decimal, root in base64. Extension lines are
-read past and kept, for they are signed too.
+read past and kept, for they are signed too. A log signs with Ed25519 and, where it has such a key,
+with ML-DSA-44 beside it; both keys are named like the origin.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-
-from assay.audit_log.merkle import HASH_BYTES
-from assay.audit_log.notes import VerifierKey, open_note, sign_note
-from assay.crypto.signing import SigningKey
+from assay.audit_log.notes import VerifierKey, cosign, open_note, sign_note, with_signatures
+from assay.audit_log.signed_messages import TreeHead, tree_head
+from assay.crypto.signing import MlDsa44Key, SigningKey
 from assay.errors import BadNote
 from assay.vocabulary import Checkpoint
 
 
-def sign_checkpoint(origin: str, size: int, root: bytes, key: SigningKey) -> Checkpoint:
-    """The checkpoint of a tree; the key is named like the origin, as the format asks."""
-    text = f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
-    return Checkpoint(origin, size, root, sign_note(text, origin, key))
+def sign_checkpoint(
+    origin: str,
+    size: int,
+    root: bytes,
+    key: SigningKey,
+    *,
+    beside: MlDsa44Key | None = None,
+    at: int = 0,
+) -> Checkpoint:
+    """The checkpoint of a tree; the keys are named like the origin, as the format asks.
+
+    `at` is the time in seconds since 1970 that the signature of the key `beside` states: that no
+    larger tree was there then. Zero states nothing.
+    """
+    note = sign_note(TreeHead(origin, size, root).text, origin, key)
+    if beside is not None:
+        note = with_signatures(note, [cosign(note, origin, beside, at)])
+    return Checkpoint(origin, size, root, note)
 
 
-def open_checkpoint(note: str, key: VerifierKey) -> Checkpoint:
-    """The checkpoint in a note that this key signed.
+def open_checkpoint(note: str, key: VerifierKey, *also: VerifierKey) -> Checkpoint:
+    """The checkpoint in a note that `key`, or one of the others, signed.
 
     Raises:
-        BadNote: the signature is wrong, or the text is not a checkpoint of the key's origin.
+        BadNote: a signature is wrong, or the text is not a checkpoint of the key's origin.
     """
-    lines = open_note(note, key).split("\n")
-    if len(lines) < 4:
-        raise BadNote("The note is not a checkpoint: it has fewer than three lines.")
-    origin, size, encoded = lines[:3]
-    if origin != key.name:
-        raise BadNote(f"The checkpoint is of {origin!r}, not of {key.name!r}.")
-    if not (size.isascii() and size.isdecimal()) or str(int(size)) != size:
-        raise BadNote("The checkpoint's size is not a decimal number.")
-    try:
-        root = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise BadNote("The checkpoint's root is not base64.") from error
-    if len(root) != HASH_BYTES or base64.b64encode(root).decode() != encoded:
-        raise BadNote("The checkpoint's root is not a SHA-256 hash.")
-    return Checkpoint(origin, int(size), root, note)
+    head = tree_head(open_note(note, key, *also))
+    if head.origin != key.name:
+        raise BadNote(f"The checkpoint is of {head.origin!r}, not of {key.name!r}.")
+    return Checkpoint(head.origin, head.size, head.root, note)

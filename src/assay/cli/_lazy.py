@@ -6,10 +6,26 @@ The table holds a line of help for each command, so that `assay --help` imports 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import click
+
+
+@contextmanager
+def _caller(ctx: click.Context) -> Iterator[None]:
+    """Says, around the outermost group, who calls: this program, from where a remote login came."""
+    if ctx.parent is not None:
+        yield
+        return
+    from assay.audit_log.caller import client
+    from assay.versions import versions
+
+    remote = os.environ.get("SSH_CONNECTION", "").split()
+    with client(address=remote[0] if remote else None, agent=f"assay/{versions()['assay']}"):
+        yield
 
 
 class NobodyReads(Exception):
@@ -42,7 +58,8 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """As click does, but what click would turn into an exit of its own has a name."""
         try:
-            return super().invoke(ctx)
+            with _caller(ctx):
+                return super().invoke(ctx)
         except BrokenPipeError as error:
             raise NobodyReads from error
         except SystemExit as error:

@@ -14,6 +14,7 @@ from assay.cli._shared import (
     fail_on_option,
     json_option,
     listening,
+    say,
     seed_option,
     settings_argument,
     strangers_to_stderr,
@@ -87,6 +88,7 @@ def carry_out(
     from assay.atomic import make_folder, write_atomically
     from assay.bootstrap import open_parts
     from assay.cli._findings import show_assessment
+    from assay.cli.report import render
     from assay.compliance.fail_on import read_baseline, reasons
     from assay.settings import read_settings
     from assay.steps import plan
@@ -104,11 +106,11 @@ def carry_out(
             parts.store.forget_steps()
         planned = plan(parts, depth=wanted, seed=seed)
         fresh = [s for s in planned.steps if not (s.key and parts.store.kept_step(s.key))]
-        click.echo(_beforehand(planned, fresh, wanted), err=True)
+        say(_beforehand(planned, fresh, wanted), err=True)
         with listening() as listener:
             assessment = main_job.assess(parts, planned, depth=wanted, seed=seed, listener=listener)
     reports = {member.name: member.use() for member in plugins.available("reports")}
-    write_atomically(page, reports["html"].render(assessment), mode=0o640)
+    write_atomically(page, render(reports["html"], assessment), mode=0o640)
     rendered = reports["json"].render(assessment)
     write_atomically(data, rendered, mode=0o640)
     if json_file is not None:
@@ -120,7 +122,7 @@ def carry_out(
         show_assessment(assessment, paths, _afterwards(planned))
     met = reasons(stops, assessment, before)
     for reason in met:
-        click.echo(f"--fail-on: {reason}", err=True)
+        say(f"--fail-on: {reason}", err=True)
     return 1 if met else 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from assay.cli._shared import json_option
+from assay.cli._shared import json_option, say
 
 
 @click.command()
@@ -27,10 +27,10 @@ def demo(folder: Path, depth: str, json_file: str | None) -> int:
     try:
         from assay.demo.workspace import make_workspace
 
-        made = make_workspace(folder, lambda what: click.echo(f"Making {what}", err=True))
+        made = make_workspace(folder, lambda what: say(f"Making {what}", err=True))
     except ImportError as error:
         library = str(error.name).partition(".")[0]
         raise MissingExtra("The demo", extra="demo", library=library) from error
     if not made:
-        click.echo(f"{folder} is there from before.", err=True)
+        say(f"{folder} is there from before.", err=True)
     return carry_out(folder, depth=depth, json_file=json_file)

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli._shared import json_option, settings_argument, show_table, write_json
+from assay.cli._shared import (
+    counting,
+    json_option,
+    say,
+    settings_argument,
+    show_table,
+    strangers_to_stderr,
+    write_json,
+)
 
 if TYPE_CHECKING:
-    from assay.diagnosis.diagnose import Surroundings
+    from assay.diagnosis.interface import Surroundings
 
 
 @click.command()
@@ -24,12 +32,16 @@ if TYPE_CHECKING:
 def doctor(settings: Path, fail_on: str | None, json_file: str | None) -> int:
     """Say what is wrong with the installation and the workspace, and what to do.
 
-    Nothing is changed.
+    Every declared dataset and model is opened, as `assay assess` does; the code of a model is run for
+    that. Nothing is attacked, and nothing is changed.
     """
-    from assay.diagnosis.diagnose import Gravity, diagnose
+    from assay.diagnosis.diagnose import carry_out, looks
+    from assay.diagnosis.interface import Gravity
     from assay.versions import versions
 
-    found = diagnose(settings, _surroundings())
+    wanted = looks(settings, _surroundings())
+    with strangers_to_stderr(), counting("Looked at", len(wanted)) as looked:
+        found = carry_out(wanted, looked)
     counts = {gravity.value: sum(d.severity is gravity for d in found) for gravity in Gravity}
     rows = [{"severity": d.severity.value, "what": d.what, "next_step": d.next_step} for d in found]
     write_json(
@@ -48,9 +60,9 @@ def _show(rows: list[dict[str, str]], counts: dict[str, int]) -> None:
         show_table("", columns, [tuple(row.values()) for row in rows])
     if counts["problem"] or counts["warning"]:
         words = (f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
-        click.echo(", ".join(words) + ".")
+        say(", ".join(words) + ".")
     else:
-        click.echo("Nothing is wrong with the installation or the workspace.")
+        say("Nothing is wrong with the installation or the workspace.")
 
 
 def _surroundings() -> Surroundings:
@@ -60,7 +72,7 @@ def _surroundings() -> Surroundings:
     from importlib.util import find_spec
 
     from assay.bootstrap import utc_now
-    from assay.diagnosis.diagnose import Surroundings
+    from assay.diagnosis.interface import Surroundings
 
     return Surroundings(
         now=utc_now(),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assay.cli._shared import json_option, show_table, write_json
+from assay.cli._shared import counting, json_option, printable, say, show_table, write_json
 
 if TYPE_CHECKING:
     from assay.proposal.folder import FolderLook
@@ -34,13 +34,16 @@ def init(
     decide which law applies; each may be left open.
     """
     from assay.atomic import write_atomically
-    from assay.proposal.folder import look_at
+    from assay.proposal.folder import files_in, look_at
     from assay.proposal.propose import propose
     from assay.settings import FILE_NAME
 
     file = folder / FILE_NAME
     _check_folder(folder, file, force=force, dry_run=dry_run)
-    look = look_at(folder)
+    with counting("Files found", None) as told:
+        files = files_in(folder, told)
+    with counting("Files looked at", len(files)) as told:
+        look = look_at(folder, files, told)
     asks = sys.stdin.isatty() and not no_questions
     proposal = propose(look, _ask() if asks else {})
     if not dry_run:
@@ -49,7 +52,7 @@ def init(
     if json_file == "-":
         return
     if dry_run:
-        click.echo(proposal.text, nl=False)
+        click.echo(printable(proposal.text), nl=False)
         return
     _show(folder, file, look, proposal)
 
@@ -106,7 +109,7 @@ def _ask_one(fact: str) -> tuple[str, ...] | None:
         answer, stranger = _understood(words, row)
         if not stranger:
             return answer
-        click.echo(f"  {stranger!r} is not understood; it may be {allowed_words(fact)}.", err=True)
+        say(f"  {stranger!r} is not understood; it may be {allowed_words(fact)}.", err=True)
     return None
 
 
@@ -132,11 +135,12 @@ def _show(folder: Path, file: Path, look: FolderLook, proposal: Proposal) -> Non
     else:
         click.echo("Found neither data nor models here; the file holds examples to fill in.")
     if look.cut_short:
-        click.echo(f"The folder is large: {look.cut_short}.")
+        say(f"The folder is large: {look.cut_short}.")
     where = "" if folder == Path() else f" {file}"
-    click.echo(f"\nWrote {file}. Read it, fill in what is commented out, and then:")
-    click.echo(f"  assay doctor{where}    says what is still missing")
-    click.echo(f"  assay assess{where}    does the work")
+    say("")
+    say(f"Wrote {file}. Read it, fill in what is commented out, and then:")
+    say(f"  assay doctor{where}    says what is still missing")
+    say(f"  assay assess{where}    does the work")
 
 
 def _rows(look: FolderLook, proposal: Proposal) -> Iterator[tuple[str, str, str, str]]:

@@ -61,8 +61,7 @@ def main(arguments: list[str]) -> int:
     except click.exceptions.Abort:
         return _failed("Stopped before anything was kept.", "Run it again.", 3)
     except click.ClickException as error:
-        error.show()
-        return 2
+        return _wrong_use(error)
     except AssayError as error:
         return _failed(error.message, error.next_step, error.exit_code)
     except KeyboardInterrupt:
@@ -80,6 +79,16 @@ def main(arguments: list[str]) -> int:
         what = f"assay itself failed ({type(error).__name__}): this is a bug."
         return _failed(what, "ASSAY_DEBUG=1 shows where; please report it.", 3)
     return status if isinstance(status, int) else 0
+
+
+def _wrong_use(error: click.ClickException) -> int:
+    """What click says of it, which repeats arguments: file names of strangers, for instance."""
+    from assay.cli._shared import printable
+
+    said = io.StringIO()
+    error.show(file=said)
+    click.echo(printable(said.getvalue()), err=True, nl=False)
+    return 2
 
 
 def _nobody_reads() -> int:
@@ -108,9 +117,9 @@ def _os_error(error: OSError) -> int:
 def _failed(message: str, next_step: str, status: int) -> int:
     if os.environ.get("ASSAY_DEBUG"):
         traceback.print_exc()
-    from assay.cli._shared import printable
+    from assay.cli._shared import say
 
-    click.echo(f"Error: {printable(message)}", err=True)
+    say(f"Error: {message}", err=True)
     if next_step:
-        click.echo(f"  {printable(next_step)}", err=True)
+        say(f"  {next_step}", err=True)
     return status

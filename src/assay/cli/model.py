@@ -103,9 +103,9 @@ def _show(measured: Robustness) -> None:
             (curve.member, f"{point.amount:g}", curve.unit, *_cells(point.robust), *cost)
             for point in curve.points
         ]
-    if measured.worst_case is not None:
-        epsilon = f"{measured.worst_case_epsilon:g}"
-        rows.append(("worst case", epsilon, "epsilon", *_cells(measured.worst_case), "", ""))
+    at = measured.worst_case_epsilon
+    cells = ("UNMEASURED", "") if measured.worst_case is None else _cells(measured.worst_case)
+    rows.append(("worst case", "" if at is None else f"{at:g}", "epsilon", *cells, "", ""))
     columns = ("Under", "Amount", "Unit", "Accuracy", "95 % interval", "Forwards", "Gradients")
     title = f"{measured.model.name}: {measured.examples} examples"
     show_table(title, columns, rows)

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli._shared import json_option, say, settings_argument, show_table, write_json
+from assay.cli._shared import (
+    counting,
+    json_option,
+    say,
+    settings_argument,
+    show_table,
+    write_json,
+)
 
 if TYPE_CHECKING:
+    from assay.reports.interface import Report
     from assay.vocabulary import Assessment, Risk
 
 
@@ -46,7 +54,7 @@ def report(
                 f"There is no framework {framework!r}.", next_step=f"There are: {known}."
             )
         assessment = replace(assessment, postures=kept)
-    rendered: bytes = formats[format_].use().render(assessment)
+    rendered = render(formats[format_].use(), assessment)
     if out is None:
         click.echo(rendered, nl=False)
     else:
@@ -70,6 +78,12 @@ def threats(settings: Path, json_file: str | None) -> int:
     return 0
 
 
+def render(form: Report, assessment: Assessment) -> bytes:
+    """The report, with a bar that counts the models that are drawn."""
+    with counting("Models drawn", len(assessment.robustness)) as told:
+        return form.render(assessment, told)
+
+
 def _rows(risks: tuple[Risk, ...]) -> list[tuple[str, ...]]:
     return [
         (
@@ -90,5 +104,6 @@ def _assessment(settings: Path, entry: int | None) -> Assessment:
     from assay.kept import latest, reopen
     from assay.settings import read_settings
 
-    with open_log_for_reading(read_settings(settings)) as log:
+    read = read_settings(settings)
+    with open_log_for_reading(read) as log, counting("Reading and weighing the log", None):
         return reopen(log, latest(log) if entry is None else entry)

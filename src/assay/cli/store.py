@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from assay.cli._shared import json_option, settings_argument, write_json
+from assay.cli._shared import json_option, say, settings_argument, write_json
 
 
 @click.group()
@@ -31,6 +31,6 @@ def migrate(settings: Path, json_file: str | None) -> None:
     if json_file == "-":
         return
     if before == after:
-        click.echo(f"The records have schema {after} already.")
+        say(f"The records have schema {after} already.")
     else:
-        click.echo(f"The records had {before or 'no schema'} and now have {after}.")
+        say(f"The records had {before or 'no schema'} and now have {after}.")

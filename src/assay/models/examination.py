@@ -74,6 +74,7 @@ def examine(
     data: TestData,
     member: plugins.Member,
     *,
+    planned: Sequence[plugins.Member],
     depth: Depth,
     epsilons: Sequence[float],
     declared_epsilon: float,
@@ -85,7 +86,9 @@ def examine(
     """What one member did to the model, and pictures of up to six broken examples.
 
     An attack runs at each of `epsilons` and at the declared one, a corruption at its own amounts.
-    Only `show_examples` puts pictures of the data into the evidence.
+    `planned` is everything that is tried on the model in this assessment: each run names it, so that a
+    run that is missing later is noticed. Only `show_examples` puts pictures of the data into the
+    evidence.
 
     Raises:
         BadTestData: the examples do not fit the model.
@@ -108,6 +111,7 @@ def examine(
     facts: dict[str, Json] = {
         "member": member.name,
         **about,
+        "planned": names_by_family(planned),
         "input": model.domain.kind.value,
         "depth": depth.value,
         "seed": seed,
@@ -126,6 +130,16 @@ def examine(
         observed_at=now,
     )
     return observation, exhibits
+
+
+def names_by_family(members: Sequence[plugins.Member]) -> dict[str, list[Json]]:
+    """The names of attacks and of corruptions, each in order."""
+    corruptions = {one.name for one in members if isinstance(one.value, CorruptionMember)}
+    names = sorted(one.name for one in members)
+    return {
+        "attacks": [name for name in names if name not in corruptions],
+        "corruptions": [name for name in names if name in corruptions],
+    }
 
 
 def _attacks(

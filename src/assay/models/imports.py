@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.machinery import PathFinder
@@ -55,6 +56,18 @@ def named(what: str, folder: Path) -> Callable[..., Any]:
     if not callable(found):
         raise BadInput(f"{module_name} has no function {name}.", next_step=_FORM)
     return found  # type: ignore[no-any-return]  # callable() says so, Any does not
+
+
+def place_in(folder: Path, error: BaseException) -> str:
+    """Where in the project's own code it was raised: `, networks.py line 7`; empty if elsewhere.
+
+    A stranger's message may hold anything, a row of the data for instance; a place holds nothing.
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        if path.is_relative_to(folder) and "site-packages" not in path.parts:
+            return f", {path.relative_to(folder)} line {frame.lineno}"
+    return ""
 
 
 def _where(error: Exception) -> str:

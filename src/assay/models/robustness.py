@@ -3,6 +3,9 @@
 A run's evidence holds one bit for each example, whether it survived, so that the worst case over
 all attacks and corruptions is counted example by example and without the data. Runs on different
 examples are never mixed: the newest run decides which examples count.
+
+Each run names every attack and corruption that was planned with it. Where one of them has no run, the
+worst case over the others would be too kind, so that there is none.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ def summarise(model: Target, observations: Sequence[Evidence]) -> Robustness | N
     """The curves and the worst case of a model; None where no run has measured it.
 
     Of several runs of one attack or corruption the newest counts. The worst case is taken at the
-    declared epsilon of the newest attack, and is None until an attack has run at it.
+    declared epsilon of the newest attack, and is None until everything that was planned has run at it.
     """
     runs = _newest_runs(model, observations)
     if not runs:
@@ -32,7 +35,7 @@ def summarise(model: Target, observations: Sequence[Evidence]) -> Robustness | N
         model=model,
         examples=newest["examples"],
         clean=_proportion(newest["clean"]),
-        worst_case=None if epsilon is None else _worst_case(runs, epsilon),
+        worst_case=None if epsilon is None or _lacks(runs, epsilon) else _worst_case(runs, epsilon),
         worst_case_epsilon=epsilon,
         curves=tuple(sorted((_curve(run) for run in runs), key=lambda c: (c.family, c.member))),
     )
@@ -56,19 +59,30 @@ def attack_outcome(
 ) -> AttackOutcome | None:
     """The joint outcome of every attack that ran at an epsilon, the declared one unless said.
 
-    None where no attack ran at it. Corruptions have no adversary and are left out.
+    None where no attack ran at it, or not every one that was planned. Corruptions have no adversary
+    and are left out.
     """
-    attacks = [_facts(run) for run in _newest_runs(model, observations) if _attack(run)]
+    runs = _newest_runs(model, observations)
+    attacks = [_facts(run) for run in runs if _attack(run)]
     if not attacks:
         return None
     at = float(attacks[-1]["declared"]) if epsilon is None else epsilon
     masks = [mask for facts in attacks if (mask := _mask_at(facts, at)) is not None]
-    if not masks:
+    if not masks or _lacks(runs, at, families=("attacks",)):
         return None
     clean = attacks[-1]["clean"]
     surviving = _both(masks).bit_count()
     robust = wilson(surviving, attacks[-1]["examples"])
     return AttackOutcome(at, clean["successes"], clean["successes"] - surviving, robust)
+
+
+def planning_gaps(model: Target, observations: Sequence[Evidence]) -> tuple[str, ...]:
+    """One sentence for each planned attack and corruption that keeps the worst case from being known."""
+    runs = _newest_runs(model, observations)
+    epsilon = _declared_epsilon(runs)
+    if not runs or epsilon is None:
+        return ()
+    return tuple(f"{model.name}: {what}" for what in _lacks(runs, epsilon))
 
 
 def masking_warnings(model: Target, observations: Sequence[Evidence]) -> tuple[str, ...]:
@@ -123,6 +137,30 @@ def _newest_runs(model: Target, observations: Sequence[Evidence]) -> list[Eviden
 def _declared_epsilon(runs: Sequence[Evidence]) -> float | None:
     attacks = [_facts(run) for run in runs if _attack(run)]
     return float(attacks[-1]["declared"]) if attacks else None
+
+
+def _lacks(
+    runs: Sequence[Evidence], epsilon: float, families: Sequence[str] = ("attacks", "corruptions")
+) -> list[str]:
+    """What was planned and has no run, or an attack none at this epsilon; in words.
+
+    The newest run's plan counts: a run that was kept from before has the same one, or it would have
+    been taken again.
+    """
+    plan = _facts(runs[-1]).get("planned")
+    if plan is None:
+        return ["the evidence does not say what was planned, so that the worst case is UNMEASURED."]
+    ran = {
+        _facts(run)["member"]
+        for run in runs
+        if not _attack(run) or _mask_at(_facts(run), epsilon) is not None
+    }
+    return [
+        f"{name} was planned and no run of it is in the evidence, so that the worst case is UNMEASURED."
+        for family in families
+        for name in plan[family]
+        if name not in ran
+    ]
 
 
 def _worst_case(runs: Sequence[Evidence], epsilon: float) -> Proportion:

@@ -17,9 +17,10 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -34,7 +35,13 @@ _TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 _WEIGHTS = (".safetensors", ".onnx", ".skops", ".pt", ".pth")
 _PICKLES = (".pkl", ".pickle", ".joblib")
 _PICTURES = (".png", ".jpg", ".jpeg")
+Told = Callable[[int], None]
+"""Hears how far the work is."""
 _SKIPPED = frozenset({"venv", "node_modules", "__pycache__", "site-packages"})
+
+
+def _nobody(_: int) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +80,22 @@ class FolderLook:
     """Data files that were counted and not looked into."""
 
 
-def look_at(folder: Path) -> FolderLook:
-    """What is in a folder; links to folders are not followed, hidden folders not entered."""
-    files = list(_walk(folder))
+def files_in(folder: Path, told: Told = _nobody) -> tuple[str, ...]:
+    """Paths below a folder, relative and with slashes; at most one more than the limit.
+
+    Links to folders are not followed, hidden folders not entered. `told` hears how many there are so
+    far.
+    """
+    found: list[str] = []
+    for path in _walk(folder):
+        found.append(path)
+        told(len(found))
+    return tuple(found)
+
+
+def look_at(folder: Path, files: Sequence[str] | None = None, told: Told = _nobody) -> FolderLook:
+    """What is in a folder, of which these are the `files`; `told` hears how many were looked at."""
+    files = files_in(folder) if files is None else files
     cut_short = f"only the first {FILES_MAX} files were looked at" if len(files) > FILES_MAX else ""
     files = files[:FILES_MAX]
     named = [(path, PurePosixPath(path).suffix.lower()) for path in files]
@@ -83,13 +103,21 @@ def look_at(folder: Path) -> FolderLook:
     arrays = [path for path, suffix in named if suffix == ".npz"]
     code = [path for path, suffix in named if suffix == ".py"]
     pictures = [path for path, suffix in named if suffix in _PICTURES]
+    read = {*tables[:_TABLES_READ_MAX], *arrays, *code}
+    done = count(len(files) - len(read))  # of the others the name is all that is looked at
+
+    def looked(paths: Sequence[str]) -> Iterator[str]:
+        for path in paths:
+            yield path
+            told(next(done) + 1)
+
     return FolderLook(
         name=folder.absolute().resolve().name,
-        tables=tuple(_table(folder, path) for path in tables[:_TABLES_READ_MAX]),
+        tables=tuple(_table(folder, path) for path in looked(tables[:_TABLES_READ_MAX])),
         weights=tuple(path for path, suffix in named if suffix in _WEIGHTS),
         pickles=tuple(path for path, suffix in named if suffix in _PICKLES),
-        factories=tuple(found for path in code for found in _factories(folder, path)),
-        test_data=(*_array_files(folder, arrays), *_picture_folders(pictures)),
+        factories=tuple(found for path in looked(code) for found in _factories(folder, path)),
+        test_data=(*_array_files(folder, looked(arrays)), *_picture_folders(pictures)),
         cut_short=cut_short,
         tables_more=max(0, len(tables) - _TABLES_READ_MAX),
     )
@@ -104,7 +132,7 @@ def names_columns(cells: Sequence[str]) -> bool:
 
 def _walk(folder: Path) -> Iterator[str]:
     """Paths below the folder, relative and with slashes; at most one more than the limit."""
-    count = 0
+    seen = 0
     for here, folders, files in os.walk(folder):
         place = Path(here).relative_to(folder)
         deep = len(place.parts) >= DEPTH_MAX
@@ -113,8 +141,8 @@ def _walk(folder: Path) -> Iterator[str]:
             if name.startswith(".") or not Path(here, name).is_file():
                 continue
             yield (place / name).as_posix()
-            count += 1
-            if count > FILES_MAX:
+            seen += 1
+            if seen > FILES_MAX:
                 return
 
 
@@ -172,7 +200,7 @@ def _parquet(file: Path, path: str) -> FoundTable:
         return FoundTable(path, unread="it is damaged, or encrypted and needs key_file")
 
 
-def _array_files(folder: Path, paths: Sequence[str]) -> Iterator[FoundTestData]:
+def _array_files(folder: Path, paths: Iterable[str]) -> Iterator[FoundTestData]:
     for path in paths:
         shapes = _shapes(folder / path)
         if {"x", "y"} <= shapes.keys():
@@ -210,8 +238,8 @@ def _picture_folders(pictures: Sequence[str]) -> Iterator[FoundTestData]:
     children: dict[PurePosixPath, int] = {}
     for place in with_pictures:
         children[place.parent] = children.get(place.parent, 0) + 1
-    for place, count in sorted(children.items()):
-        if count >= 2 and place not in with_pictures:
+    for place, with_some in sorted(children.items()):
+        if with_some >= 2 and place not in with_pictures:
             yield FoundTestData(place.as_posix(), image=True)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -17,7 +18,9 @@ from markupsafe import Markup, escape
 from assay.reports import _plots as plots
 from assay.reports import _words as words
 from assay.reports._view import page
-from assay.vocabulary import Assessment
+from assay.reports._view_models import Draw
+from assay.reports.interface import Told, nobody
+from assay.vocabulary import Assessment, Robustness
 
 _FILTERS = (
     words.answer,
@@ -45,11 +48,23 @@ class HtmlReport:
     suffix: str = ".html"
     media_type: str = "text/html; charset=utf-8"
 
-    def render(self, assessment: Assessment) -> bytes:
+    def render(self, assessment: Assessment, told: Told = nobody) -> bytes:
         """The page in UTF-8."""
-        draw = plots.panels if plots.available() else None
+        draw = _counted(plots.panels, told) if plots.available() else None
         view = page(assessment, draw)
         return _environment().get_template("report.html").render(page=view).encode()
+
+
+def _counted(draw: Draw, told: Told) -> Draw:
+    """The same drawing, after each of which somebody is told how many there are."""
+    done = count(1)
+
+    def counted(result: Robustness) -> tuple[plots.Panel, ...]:
+        drawn = draw(result)
+        told(next(done))
+        return drawn
+
+    return counted
 
 
 @cache

@@ -6,9 +6,17 @@ user's. The same assessment gives the same bytes, on every run and in every proc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from assay.vocabulary import Assessment
+
+Told = Callable[[int], None]
+"""Hears how many models are drawn: figures are what takes a report its time."""
+
+
+def nobody(_: int) -> None:
+    """Told where nobody waits."""
 
 
 class Report(Protocol):
@@ -26,5 +34,5 @@ class Report(Protocol):
     def media_type(self) -> str:
         """The form's media type, with its character set."""
 
-    def render(self, assessment: Assessment) -> bytes:
+    def render(self, assessment: Assessment, told: Told = nobody) -> bytes:
         """The whole report. Only PASS is shown as a pass, and what is unmeasured is named."""

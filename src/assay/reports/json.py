@@ -12,6 +12,7 @@ import base64
 from dataclasses import dataclass
 
 from assay.canonical import canonical_bytes, to_json
+from assay.reports.interface import Told, nobody
 from assay.vocabulary import Assessment, Exhibit, Json
 
 SCHEMA = 1
@@ -25,7 +26,7 @@ class JsonReport:
     suffix: str = ".json"
     media_type: str = "application/json"
 
-    def render(self, assessment: Assessment) -> bytes:
+    def render(self, assessment: Assessment, told: Told = nobody) -> bytes:
         """Canonical bytes, and a line feed at the end."""
         value = to_json(assessment)
         assert isinstance(value, dict)  # noqa: S101 - a dataclass is an object

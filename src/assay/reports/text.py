@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assay.reports import _words as words
+from assay.reports.interface import Told, nobody
 from assay.vocabulary import Assessment, Basis, Finding, Posture, Robustness, Status
 
 _QUIET = (Status.PASS, Status.NOT_APPLICABLE)
@@ -23,7 +24,7 @@ class TextReport:
     suffix: str = ".txt"
     media_type: str = "text/plain; charset=utf-8"
 
-    def render(self, assessment: Assessment) -> bytes:
+    def render(self, assessment: Assessment, told: Told = nobody) -> bytes:
         """UTF-8 lines, none of which a name from outside can break or forge."""
         blocks = (
             _head(assessment),

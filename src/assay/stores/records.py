@@ -8,8 +8,9 @@ schema is made and changed by Alembic only (`migrations/`), a new database at on
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from alembic import command
@@ -23,21 +24,39 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQL
 
 from assay.atomic import make_folder
 from assay.errors import DiskFull, MissingExtra, NotWritable, StoreError
-from assay.stores.interface import AssessmentRecord, KeptStep
+from assay.stores import outbox
+from assay.stores.interface import AssessmentRecord, KeptStep, WaitingEvent
+from assay.stores.outbox import Change
 from assay.stores.tables import assessment, kept_step
+from assay.vocabulary import Event
+
+_WRITES = "assay_writes"
 
 
 class SqlRecordStore:
     """Records in a SQL database."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], datetime] | None = None) -> None:
         self._engine = engine
+        self._clock = clock or _utc_now
 
-    def add_assessment(self, record: AssessmentRecord) -> None:
+    @contextmanager
+    def change(self) -> Iterator[Change]:
+        """One transaction: committed when the block ends, rolled back whole when it raises.
+
+        On SQLite it is the only one that writes from its beginning, so that what it reads is still
+        so when it writes.
+        """
+        with self._transaction(**{_WRITES: True}) as connection:
+            yield Change(connection, self._clock())
+
+    def add_assessment(self, record: AssessmentRecord, events: Sequence[Event] = ()) -> None:
         """Keep a record."""
         row = {name: getattr(record, name) for name in assessment.columns.keys()}  # noqa: SIM118
-        with self._transaction() as connection:
-            connection.execute(insert(assessment), row)
+        with self.change() as change:
+            change.execute(insert(assessment), row)
+            for one in events:
+                change.emit(one)
 
     def latest_assessment(self) -> AssessmentRecord | None:
         """The newest by instant, None if there is none."""
@@ -51,13 +70,15 @@ class SqlRecordStore:
             rows = connection.execute(select(assessment).order_by(*newest).limit(limit))
             return tuple(AssessmentRecord(**row._mapping) for row in rows)
 
-    def keep_steps(self, steps: tuple[KeptStep, ...]) -> None:
+    def keep_steps(self, steps: tuple[KeptStep, ...], events: Sequence[Event] = ()) -> None:
         """Keep what these steps saw; a step kept before under the same key is replaced."""
-        with self._transaction() as connection:
+        with self.change() as change:
             for step in steps:
-                connection.execute(delete(kept_step).where(kept_step.c.key == step.key))
+                change.execute(delete(kept_step).where(kept_step.c.key == step.key))
                 row = {"key": step.key, "kept_at": step.kept_at, "entries": list(step.entries)}
-                connection.execute(insert(kept_step), row)
+                change.execute(insert(kept_step), row)
+            for one in events:
+                change.emit(one)
 
     def kept_step(self, key: str) -> KeptStep | None:
         """What the step with this key saw, None if it was never kept."""
@@ -70,6 +91,21 @@ class SqlRecordStore:
         with self._transaction() as connection:
             return int(connection.execute(delete(kept_step)).rowcount)
 
+    def waiting_events(self, limit: int = 500, *, after: int = 0) -> tuple[WaitingEvent, ...]:
+        """Events that the outbox holds for the log, by number, from the one after `after` on."""
+        with self._transaction() as connection:
+            return outbox.waiting_events(connection, limit, after=after)
+
+    def mark_delivered(self, indices: Mapping[int, int]) -> None:
+        """Note the log's index of each of these, by number in the outbox; their bytes are removed."""
+        with self._transaction(**{_WRITES: True}) as connection:
+            outbox.mark_delivered(connection, indices)
+
+    def delivered_index(self, event_id: str) -> int | None:
+        """The index of the event's entry; None while it waits, or if there is no such event."""
+        with self._transaction() as connection:
+            return outbox.delivered_index(connection, event_id)
+
     def revision(self) -> str | None:
         """The revision of the schema that the database has, None if it has none."""
         with self._transaction() as connection:
@@ -80,9 +116,9 @@ class SqlRecordStore:
         self._engine.dispose()
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self, **options: bool) -> Iterator[Connection]:
         try:
-            with self._engine.begin() as connection:
+            with self._engine.execution_options(**options).begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
             raise store_error(self._engine, error) from error
@@ -219,10 +255,17 @@ def _durable(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    # What is deleted is overwritten: an event that was delivered leaves no copy behind.
+    connection.execute("PRAGMA secure_delete = ON")
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _shown(engine: Engine) -> str:

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import JSON, Column, DateTime, Dialect, Integer, MetaData, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    text,
+)
 from sqlalchemy.types import TypeDecorator
 
 
@@ -33,6 +46,9 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""A number that the database gives; SQLite gives them to its own INTEGER only."""
+
 metadata = MetaData()
 
 assessment = Table(
@@ -53,3 +69,16 @@ kept_step = Table(
     Column("kept_at", Instant, nullable=False),
     Column("entries", JSON, nullable=False),
 )
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("event_id", String(64), nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+    Column("payload", LargeBinary, nullable=True),
+    Column("delivered_index", BigInteger, nullable=True),
+    sqlite_autoincrement=True,
+)
+_WAITS = text("delivered_index IS NULL")
+Index("ix_outbox_waiting", outbox.c.number, sqlite_where=_WAITS, postgresql_where=_WAITS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from assay.errors import BadInput, UnreadableFile
+from assay.errors import BadInput, BadTestData, UnreadableFile
 from assay.models.interface import InputDomain, InputKind, Model, ModelDescription
 from assay.models.loading import open_model
 
@@ -81,8 +83,70 @@ def test_input_of_another_type_is_refused(tmp_path: Path) -> None:
         opened(path)
 
 
-def test_broken_file(tmp_path: Path) -> None:
+def changed(path: Path, change: Callable[[onnx.ModelProto], object]) -> bytes:
+    """A good model with something wrong in it, and a name in it that must not be repeated."""
+    model = onnx.load(linear(path))
+    model.graph.node[0].name = "Zoe Quill"
+    change(model)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+BROKEN: dict[str, tuple[Callable[[Path], bytes], str]] = {
+    "garbage": (lambda _: b"no model", "its bytes are not ONNX"),
+    "empty": (lambda _: b"", "holds no graph"),
+    "cut short": (lambda path: linear(path).read_bytes()[:60], "not all of them are there"),
+    "an unknown operator": (
+        lambda path: changed(path, lambda m: setattr(m.graph.node[0], "op_type", "Quill")),
+        "an operator that this onnxruntime does not know",
+    ),
+    "a version to come": (
+        lambda path: changed(path, lambda m: setattr(m, "ir_version", 99)),
+        "a newer version of ONNX",
+    ),
+    "an input that is not there": (
+        lambda path: changed(path, lambda m: m.graph.node[0].input.__setitem__(0, "Quill")),
+        "is not whole",
+    ),
+}
+
+
+@pytest.mark.parametrize(("write", "why"), BROKEN.values(), ids=BROKEN)
+def test_broken_file_says_what_is_wrong_in_our_words(
+    tmp_path: Path, write: Callable[[Path], bytes], why: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "m.onnx"
-    path.write_bytes(b"no model")
-    with pytest.raises(UnreadableFile, match="cannot be run by onnxruntime"):
+    path.write_bytes(write(path))
+    with pytest.raises(UnreadableFile, match=r"m\.onnx cannot be run by onnxruntime") as caught:
         opened(path)
+
+    assert why in caught.value.message
+    assert not re.search("Quill|ONNXRuntimeError|/onnxruntime|protobuf", str(caught.value))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_refused_batch_names_shapes_and_nothing_of_onnxruntime(tmp_path: Path) -> None:
+    model = opened(linear(tmp_path / "m.onnx"))
+    with pytest.raises(BadTestData, match=r"refuses a batch of shape \(2, 9\)") as caught:
+        model.predict(np.ones((2, 9), np.float32))
+
+    assert "it takes (any, 4)" in caught.value.message
+    assert "ONNXRuntimeError" not in caught.value.message
+
+
+def test_failure_while_running_is_said_by_us_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A reshape that only fails with data in it; onnxruntime would log it to the terminal."""
+
+    def reshape(model: onnx.ModelProto) -> None:
+        model.graph.node[0].op_type = "Reshape"
+        model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.array([3, 2]), "w"))
+
+    (tmp_path / "m.onnx").write_bytes(changed(tmp_path / "m.onnx", reshape))
+    model = opened(tmp_path / "m.onnx")
+    with pytest.raises(BadTestData, match="refuses a batch") as caught:
+        model.predict(np.ones((2, 4), np.float32))
+
+    assert not re.search("Quill|Reshape|onnxruntime", str(caught.value))
+    assert capfd.readouterr() == ("", "")

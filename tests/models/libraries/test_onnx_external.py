@@ -37,5 +37,8 @@ def test_weights_in_another_file_are_refused(
     assert (tmp_path / "scorer.bin").exists()
     monkeypatch.chdir(tmp_path)
     domain = InputDomain(InputKind.TABULAR, (0.0,), (1.0,))
-    with pytest.raises(UnreadableFile, match="cannot be run"):
+    with pytest.raises(UnreadableFile, match="cannot be run") as caught:
         open_model(ModelDescription("scorer", path, "", "", domain, tmp_path))
+
+    assert "its weights lie in another file" in caught.value.message
+    assert "scorer.bin" not in str(caught.value)

@@ -14,7 +14,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
-from assay.errors import BadInput, UnreadableFile, UnsafeFile
+from assay.errors import BadInput, BadTestData, UnreadableFile, UnsafeFile
 from assay.models.interface import InputDomain, InputKind, Model, ModelDescription
 from assay.models.loading import open_model
 
@@ -93,3 +93,45 @@ def test_archive_of_something_else(tmp_path: Path) -> None:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(UnreadableFile, match="is not a skops file"):
         opened(path)
+
+
+def test_refused_batch_names_shapes_and_nothing_of_sklearn(tmp_path: Path) -> None:
+    model = opened(saved(tmp_path, LinearSVC().fit(X, Y)))
+    with pytest.raises(BadTestData, match=r"refuses a batch of shape \(2, 9\)") as caught:
+        model.predict(np.ones((2, 9), np.float32))
+
+    assert "it was fitted on 4 features" in caught.value.message
+    assert "expecting" not in caught.value.message
+
+
+def test_model_that_fails_while_it_answers_says_nothing_of_its_own(tmp_path: Path) -> None:
+    """As one of another scikit-learn does, which lacks an attribute that this one reads."""
+    svm = LinearSVC().fit(X, Y)
+    del svm.coef_
+    with pytest.raises(BadTestData, match=r"\((NotFittedError|AttributeError)") as caught:
+        opened(saved(tmp_path, svm)).predict(X)
+
+    assert "coef_" not in str(caught.value)
+    assert "fit'" not in str(caught.value)
+
+
+def test_words_of_a_broken_archive_are_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "model.skops"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("schema.json", '{"protocol": 2, "Zoe Quill": ')
+    with pytest.raises(UnreadableFile, match=r"not a skops file .* \(JSONDecodeError\)") as caught:
+        opened(path)
+
+    assert "line 1" not in str(caught.value)
+
+
+def test_names_of_types_that_are_no_names_are_not_repeated(tmp_path: Path) -> None:
+    path = saved(tmp_path, FunctionTransformer(a_function_of_ours))
+    with zipfile.ZipFile(path) as archive:
+        schema = archive.read("schema.json").decode()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("schema.json", schema.replace("a_function_of_ours", "Zoe Quill\\n"))
+    with pytest.raises(UnsafeFile, match="a type whose name is none") as caught:
+        opened(path)
+
+    assert "Quill" not in str(caught.value)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import re
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,13 @@ class OneOutput(nn.Module):
 class HiddenSigmoid(OneOutput):
     def forward(self, x):
         return torch.sigmoid(super().forward(x))
+
+class Talking(OneOutput):
+    def forward(self, x):
+        raise ValueError("cannot answer for Zoe Quill")
+
+def normed():
+    return nn.BatchNorm1d(4)
 
 def with_sigmoid():
     return nn.Sequential(nn.Linear(4, 1), nn.Sigmoid())
@@ -118,8 +127,12 @@ def test_factory_that_returns_something_else(folder: Path) -> None:
 
 def test_factory_that_fails(folder: Path) -> None:
     source = saved(folder, nn.Linear(4, 3))
-    with pytest.raises(BadInput, match="OSError: no such bucket"):
+    with pytest.raises(
+        BadInput, match=r"failing failed \(OSError, torch_factory\.py line 12\)"
+    ) as said:
         opened(folder, source, function="failing")
+
+    assert "bucket" not in str(said.value)
 
 
 def test_whole_module_is_refused(folder: Path) -> None:
@@ -154,6 +167,81 @@ def test_broken_file(folder: Path, ending: str, content: bytes) -> None:
     (folder / f"broken.{ending}").write_bytes(content)
     with pytest.raises((UnreadableFile, UnsafeFile)):
         opened(folder, f"broken.{ending}")
+
+
+_HEADER = b'{"Zoe Quill": {"dtype": "F99", "shape": [1], "data_offsets": [0, 4]}}'
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "it has 0 bytes"),
+        (b"abc", "it has 3 bytes"),
+        (b"garbage" * 9, "says that its header is longer than the file"),
+        (struct.pack("<Q", 5) + b"{abc}", "its header is not JSON"),
+        (struct.pack("<Q", len(_HEADER)) + _HEADER + bytes(4), "its header does not fit"),
+    ],
+    ids=["empty", "short", "garbage", "no JSON", "unknown type"],
+)
+def test_broken_safetensors_say_what_is_wrong_in_our_words(
+    folder: Path, content: bytes, why: str
+) -> None:
+    (folder / "broken.safetensors").write_bytes(content)
+    with pytest.raises(UnreadableFile) as caught:
+        opened(folder, "broken.safetensors")
+
+    assert why in caught.value.message
+    assert "broken.safetensors" in caught.value.message
+    assert "save_file" in caught.value.next_step
+    assert not re.search("deserializ|Quill|variant", str(caught.value))
+
+
+def test_safetensors_cut_short(folder: Path) -> None:
+    whole = (folder / saved(folder, nn.Linear(4, 3))).read_bytes()
+    (folder / "cut.safetensors").write_bytes(whole[:-20])
+    with pytest.raises(UnreadableFile, match=r"its header does not fit its .* cut short") as caught:
+        opened(folder, "cut.safetensors")
+
+    assert "metadata" not in caught.value.message
+
+
+def test_torch_weights_cut_short(folder: Path) -> None:
+    torch.save(nn.Linear(4, 3).state_dict(), folder / "cut.pt")
+    whole = (folder / "cut.pt").read_bytes()
+    (folder / "cut.pt").write_bytes(whole[:-90])
+    with pytest.raises(UnreadableFile, match=r"cut\.pt is not .* \(RuntimeError\)") as caught:
+        opened(folder, "cut.pt")
+
+    assert "miniz" not in str(caught.value)
+    assert "state_dict" in caught.value.next_step
+
+
+def test_refused_batch_names_shapes_and_nothing_of_torch(folder: Path) -> None:
+    model = opened(folder, saved(folder, nn.Linear(4, 3)))
+    with pytest.raises(BadTestData, match=r"refuses a batch of shape \(2, 9\)") as caught:
+        model.predict(np.ones((2, 9), np.float32))
+
+    assert "first weights have the shape (3, 4)" in caught.value.message
+    assert "mat1" not in caught.value.message
+
+
+def test_network_that_fails_says_nothing_of_its_own(folder: Path) -> None:
+    network = nn.Sequential()
+    network.linear = nn.Linear(4, 1)
+    model = opened(folder, saved(folder, network), "Talking")
+    with pytest.raises(BadTestData, match="ValueError") as caught:
+        model.predict(np.ones((2, 4), np.float32))
+
+    assert "Quill" not in str(caught.value)
+
+
+def test_weights_that_are_no_tensors(folder: Path) -> None:
+    state = {**nn.BatchNorm1d(4).state_dict(), "num_batches_tracked": 7}
+    torch.save(state, folder / "odd.pt")
+    with pytest.raises(WeightsDoNotFit, match=r"odd\.pt does not fit the network") as caught:
+        opened(folder, "odd.pt", "normed")
+
+    assert "num_batches_tracked is no tensor" in caught.value.message
 
 
 def test_network_that_flattens_with_view(folder: Path) -> None:

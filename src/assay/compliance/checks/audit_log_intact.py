@@ -5,7 +5,8 @@ without a trace, none of them can be relied on (GDPR Art. 5(2), 45 CFR 164.312(b
 
 **Passes** when every entry has its hash, every checkpoint is signed and has the root of the entries,
 everything that is cited is kept, and no numbers are missing. **Fails** with the first fault's place
-otherwise, or when there is no checkpoint. Unknown when the log cannot be read.
+otherwise, or when there is no checkpoint. Unknown when the log cannot be read, and when this
+assessment has begun it: a log that holds nothing else shows nothing yet.
 
 **How to fix.** Restore the log from a backup whose checkpoint verifies, keep the damaged copy as
 evidence, and find out who could write to it. A damaged index alone is rebuilt without loss.
@@ -20,6 +21,15 @@ from collections.abc import Sequence
 from assay.compliance.interface import Verdict
 from assay.compliance.readers.own_log import KIND
 from assay.vocabulary import Location, Observation, Status, TargetKind
+
+_BEGUN = (
+    "The log was begun by this assessment; nothing else is in it yet that could be verified. The next "
+    "assessment will verify what this one leaves."
+)
+_NEXT = (
+    "Keep a copy of the checkpoint elsewhere, and assess again: the next assessment verifies this one's "
+    "entries."
+)
 
 
 class AuditLogIntact:
@@ -49,9 +59,9 @@ class AuditLogIntact:
             )
         if not facts["newest_checkpoint_size"]:
             return Verdict(Status.FAIL, f"The log has {size} entries but no signed checkpoint.")
-        if not facts["cited"]:
-            what = f"The log is new (entries {size}, no evidence yet), and all of it verifies."
-            return Verdict(Status.PASS, f"{what} No outside witness holds a checkpoint yet.")
+        # An older look did not count them; then, too, the newest entry was the assessment's own.
+        if not facts.get("earlier_entries", int(str(size)) - 1):
+            return Verdict(Status.UNKNOWN, _BEGUN, remediation=_NEXT)
         return Verdict(
             Status.PASS,
             f"Every byte was recomputed and agrees: entries {size}, signed checkpoints "

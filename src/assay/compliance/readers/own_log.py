@@ -1,6 +1,8 @@
 """The audit log of this workspace, recomputed from its stored bytes.
 
 Entries, leaf hashes, tree, signed checkpoints, cited evidence and index, as `assay log verify` does.
+An assessment begins with an entry of its own, so that a new log holds one when it is verified: what
+was in it before is counted apart, since only that could have been changed since somebody relied on it.
 No witness outside this host is asked yet; the published checkpoint beside the log shows a cut only
 to whoever could not write there, and the facts say so.
 """
@@ -8,9 +10,12 @@ to whoever could not write there, and the facts say so.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
-from assay.audit_log.notes import parse_verifier_key
-from assay.audit_log.verify import verify
+from assay.audit_log.backends.sqlite_evidence import verify
+from assay.audit_log.backends.sqlite_reader import SqliteLogReader
+from assay.audit_log.entry import event_of
+from assay.audit_log.notes import VerifierKey, parse_verifier_key
 from assay.compliance.interface import Scene
 from assay.compliance.observing import of_the_system
 from assay.errors import AssayError
@@ -32,12 +37,15 @@ class OwnLog:
 
 def _facts(scene: Scene) -> Facts:
     try:
-        seen = verify(scene.log_folder, parse_verifier_key(scene.verifier_key))
+        key = parse_verifier_key(scene.verifier_key)
+        seen = verify(scene.log_folder, key)
+        earlier = _earlier(scene.log_folder, key, seen.size) if seen.clean else None
     except AssayError as error:
         return not_measured(error.message, error.next_step)
     return {
         "clean": seen.clean,
         "size": seen.size,
+        "earlier_entries": earlier,
         "root": seen.root.hex(),
         "checkpoints": seen.checkpoints,
         "newest_checkpoint_size": seen.newest.size if seen.newest else None,
@@ -49,6 +57,16 @@ def _facts(scene: Scene) -> Facts:
         "faults_total": len(seen.faults),
         "witness": None,
     }
+
+
+def _earlier(folder: Path, key: VerifierKey, size: int) -> int:
+    """How many of the first `size` entries were there before this assessment began."""
+    if not size:
+        return 0
+    with SqliteLogReader(folder, key) as log:
+        newest = event_of(log.entry(size - 1))
+    begins = newest.type == "assessment" and newest.action == "begin"
+    return size - 1 if begins else size
 
 
 MEMBER = OwnLog()

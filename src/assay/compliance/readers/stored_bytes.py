@@ -6,14 +6,9 @@ encrypted Parquet file (`PARE`, Apache Parquet modular encryption). Looking rand
 bytes that nothing recognises stay `unrecognised`.
 
 An encrypted Parquet file is opened with its key, which checks the tag of every page, and must be
-refused without it. Every byte must then have an owner (Parquet modular encryption, section 5):
-
-1. The footer is the algorithm in clear, one encrypted module, its length and the magic number.
-2. Column chunks lie one behind the other from byte 4 up to the footer.
-3. A column chunk is encrypted modules one behind the other, each with its length before it.
-
-Bytes outside of that are `unaccounted_bytes`: no tag was checked for them. Besides, column names and
-text values from all over the table are searched for in the raw bytes, as UTF-8 and UTF-16.
+refused without it. Every byte must then have an owner, by the rules of `_parquet_layout.py`; bytes
+that have none are `unaccounted_bytes`: no tag was checked for them. Besides, column names and text
+values from all over the table are searched for in the raw bytes, as UTF-8 and UTF-16.
 
 It does not see encryption below the file system, of a disk or a volume.
 """
@@ -22,12 +17,13 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from assay.compliance.datasets import dataset_key
 from assay.compliance.interface import Scene
 from assay.compliance.observing import of_each_dataset
+from assay.compliance.readers._parquet_layout import MAGIC, layout_of
 from assay.data.interface import Table
 from assay.data.tables import open_table
 from assay.errors import AssayError
@@ -44,16 +40,11 @@ _PLAINTEXT_MAGIC = (
     (b"ORC", "ORC"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
 )
-_ENCRYPTED_PARQUET = b"PARE"
 _TEXT_SAMPLE_BYTES = 1 << 16
 _CANARIES = 200
 _CANARY_ROWS_PER_BATCH = 200
 _CANARY_LENGTH_MIN = 6
 _DISTINCT_KEY_BYTES_MIN = 8
-_ALGORITHMS = {b"\x1c\x1c": "AES_GCM_V1", b"\x1c\x2c": "AES_GCM_CTR_V1"}
-_THRIFT_BOOLEANS, _THRIFT_BINARY, _THRIFT_STRUCT = (1, 2), 8, 12
-_NESTING_MAX = 4
-_MODULE_BYTES_MIN = 12 + 16  # nonce and tag
 _TEXT_SHARE = 0.9
 _TEXT_LENGTH_MIN = 8
 _TEXT_RUN = re.compile(rb"[\t\r\n\x20-\x7e]{32}|(?:[\t\r\n\x20-\x7e]\x00){16}")
@@ -108,7 +99,7 @@ def _form(path: Path) -> tuple[str, str]:
             return "empty", "empty file"
         stream.seek(-min(4, len(head)), 2)
         tail = stream.read(4)
-    if head.startswith(_ENCRYPTED_PARQUET) and tail == _ENCRYPTED_PARQUET:
+    if head.startswith(MAGIC) and tail == MAGIC:
         return "sealed", "Parquet with an encrypted footer"
     for magic, form in _PLAINTEXT_MAGIC:
         if head.startswith(magic):
@@ -177,104 +168,18 @@ def _opens(path: Path) -> bool:
 
 def _laid_out(path: Path, key: bytes, known: list[str]) -> dict[str, str | int | bool | None]:
     """How the file is encrypted, which of its bytes no module owns, and what is in clear."""
-    chunks, indexed = _chunks(path, key)
     with (
         path.open("rb") as stream,
         mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw,
     ):
-        footer = len(raw) - 8 - _number(raw, len(raw) - 8)
-        gaps = [*_gaps(raw, chunks, footer), *_footer_gaps(raw, footer)]
+        layout = layout_of(path, key, raw)
         return {
-            "algorithm": _ALGORITHMS.get(raw[footer : footer + 2], "unknown"),
-            "unaccounted_bytes": sum(end - start for start, end in gaps),
-            "unaccounted_are_text": any(_is_mostly_text(raw[start:end]) for start, end in gaps),
-            "page_index_or_bloom_filter": indexed,
+            "algorithm": layout.algorithm,
+            "unaccounted_bytes": sum(end - start for start, end in layout.gaps),
+            "unaccounted_are_text": any(_is_mostly_text(raw[a:z]) for a, z in layout.gaps),
+            "page_index_or_bloom_filter": layout.indexed,
             "known_values_found": sum(_stands_in(raw, text) for text in known),
         }
-
-
-def _chunks(path: Path, key: bytes) -> tuple[list[tuple[int, int]], bool]:
-    """Start and end (not included) of every column chunk, in order of place; is any indexed?"""
-    import pyarrow.parquet as pq
-    from pyarrow.parquet import encryption
-
-    chunks, indexed = [], False
-    properties = encryption.create_decryption_properties(key)
-    with pq.ParquetFile(path, decryption_properties=properties) as file:
-        for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
-            for chunk in map(group.column, range(group.num_columns)):
-                places = (chunk.dictionary_page_offset, chunk.data_page_offset)
-                start = min((place for place in places if place), default=0)
-                chunks.append((start, start + chunk.total_compressed_size))
-                indexed |= chunk.has_column_index or chunk.has_offset_index
-                indexed |= chunk.bloom_filter_offset is not None
-    return sorted(chunks), indexed
-
-
-def _gaps(
-    raw: mmap.mmap | bytes, chunks: Iterable[tuple[int, int]], footer: int
-) -> Iterator[tuple[int, int]]:
-    """What is between the chunks, and the chunks that are no chain of modules."""
-    done = len(_ENCRYPTED_PARQUET)
-    for start, end in chunks:
-        if start > done:
-            yield done, start
-        if not _is_chain(raw, start, end):
-            yield start, end
-        done = max(done, end)
-    if footer > done:
-        yield done, footer
-
-
-def _is_chain(raw: mmap.mmap | bytes, start: int, end: int) -> bool:
-    while start + 4 <= end:
-        size = _number(raw, start)
-        if size < _MODULE_BYTES_MIN:
-            return False
-        start += 4 + size
-    return start == end
-
-
-def _footer_gaps(raw: mmap.mmap | bytes, footer: int) -> Iterator[tuple[int, int]]:
-    """What of the footer is neither the algorithm (FileCryptoMetaData) nor the one module."""
-    end = len(raw) - 8
-    try:
-        module = _struct_end(raw, footer)
-    except (IndexError, ValueError):
-        yield footer, end
-        return
-    behind = module + 4 + _number(raw, module)
-    if behind != end:
-        yield min(behind, end), end
-
-
-def _struct_end(raw: mmap.mmap | bytes, at: int, depth: int = 0) -> int:
-    """Where a struct of booleans, binaries and structs ends (Thrift compact protocol).
-
-    Raises:
-        IndexError: it is cut short.
-        ValueError: it holds something else.
-    """
-    while raw[at]:
-        long_form, kind = not raw[at] >> 4, raw[at] & 15
-        at += 1
-        if long_form or kind not in (*_THRIFT_BOOLEANS, _THRIFT_BINARY, _THRIFT_STRUCT):
-            raise ValueError(kind)
-        if kind == _THRIFT_STRUCT:
-            if depth == _NESTING_MAX:
-                raise ValueError(depth)
-            at = _struct_end(raw, at, depth + 1)
-        elif kind == _THRIFT_BINARY:
-            size = shift = 0
-            while raw[at] & 128:
-                size |= (raw[at] & 127) << shift
-                at, shift = at + 1, shift + 7
-            at += 1 + (size | raw[at] << shift)
-    return at + 1
-
-
-def _number(raw: mmap.mmap | bytes, at: int) -> int:
-    return int.from_bytes(raw[at : at + 4], "little")
 
 
 def _is_mostly_text(gap: bytes) -> bool:

@@ -22,8 +22,16 @@ REQUIRES = ("numpy", "onnxruntime")
 EXTRA = "onnx"
 
 _SCORE_NAMES = ("prob", "logit", "score")
-_ERRORS_ONLY = 3
-"""onnxruntime's log level for errors; warnings would go to the terminal."""
+_FATAL_ONLY = 4
+"""onnxruntime's log level; below it the library writes to the terminal what we say in our words."""
+_WHY = {
+    "InvalidProtobuf": "its bytes are not ONNX, or not all of them are there",
+    "InvalidGraph": "its graph has an operator that this onnxruntime does not know, or is not valid",
+    "InvalidArgument": "it holds no graph, or one that is not whole",
+    "NotImplemented": "it has an operator that onnxruntime cannot run on the CPU",
+    "Fail": "it is of a newer version of ONNX, or its weights lie in another file",
+}
+"""What an error of onnxruntime means, by its class: their messages repeat what is in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +63,13 @@ class OnnxModel:
         full = part if self.fixed_batch is None else np.resize(part, self._full_shape(part))
         try:
             (scores,) = self.session.run([self.output_name], {self.input_name: full})
+        except MemoryError:
+            raise
         except Exception as error:
             # onnxruntime's errors share no public class.
             raise BadTestData(
-                f"{self.target.name} refuses a batch of shape {part.shape} ({error}).",
+                f"{self.target.name} refuses a batch of shape {part.shape} "
+                f"({type(error).__name__}); it takes {_shape(self.session)}.",
                 next_step="Images are (n, channels, height, width), rows (n, features), float32.",
             ) from error
         return scores[: len(part)]
@@ -103,15 +114,19 @@ def _session(data: bytes, path: str) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     # A folder that is not there: weights beside the file would not be covered by its digest.
     options.add_session_config_entry(_EXTERNAL_FOLDER, _NOWHERE)
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except MemoryError:
+        raise
     except Exception as error:
         # onnxruntime's errors share no public class.
+        kind = type(error).__name__
+        why = f": {_WHY[kind]}" if kind in _WHY else ""
         raise UnreadableFile(
-            f"{path} cannot be run by onnxruntime ({error}).",
+            f"{path} cannot be run by onnxruntime ({kind}){why}.",
             next_step="Export the model again, with its weights inside the file.",
         ) from error
 
@@ -125,6 +140,12 @@ def _input(session: Any, name: str) -> Any:
             next_step="Export it with one float32 input whose first axis counts examples.",
         )
     return inputs[0]
+
+
+def _shape(session: Any) -> str:
+    """The shape of the input as the file declares it: `(any, 4)`."""
+    axes = session.get_inputs()[0].shape
+    return f"({', '.join(str(axis) if isinstance(axis, int) else 'any' for axis in axes)})"
 
 
 def _score_output(outputs: Sequence[Any], name: str) -> str:

@@ -10,13 +10,12 @@ forest or a boosted model is measured as ONNX or through a function. Scores are 
 from __future__ import annotations
 
 import warnings
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay import canonical
-from assay.errors import BadInput, BadTestData, UnreadableFile, UnsafeFile
+from assay.errors import AssayError, BadInput, BadTestData, UnreadableFile, UnsafeFile
 from assay.vocabulary import Target, TargetKind
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ REQUIRES = ("numpy", "sklearn", "skops")
 EXTRA = "ml"
 
 _TYPES_SHOWN = 3
+_TYPE_CHARACTERS_MAX = 200
 _HARMLESS = frozenset(
     {
         "sklearn.calibration._CalibratedClassifier",
@@ -56,9 +56,13 @@ class SklearnModel:
             warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
             try:
                 scores = self._scores(batch)
-            except ValueError as error:
+            except MemoryError:
+                raise
+            except Exception as error:
+                # scikit-learn's words may hold values of the batch.
                 raise BadTestData(
-                    f"{self.target.name} refuses a batch of shape {batch.shape} ({error}).",
+                    f"{self.target.name} refuses a batch of shape {batch.shape} "
+                    f"({type(error).__name__}{_fitted_on(self.classifier)}).",
                     next_step="Give the features that the model was fitted on, in that order.",
                 ) from error
         return checked_scores(scores, len(batch))
@@ -105,15 +109,32 @@ def _read(path: Path) -> Any:
         untrusted = [name for name in io.get_untrusted_types(file=path) if name not in _HARMLESS]
         if untrusted:
             more = len(untrusted) - _TYPES_SHOWN
+            named = [_shown(name) for name in untrusted[:_TYPES_SHOWN]]
             raise UnsafeFile(
                 f"{path} is made of types that are not known to be harmless: "
-                f"{', '.join(untrusted[:_TYPES_SHOWN])}{f' and {more} more' if more > 0 else ''}.",
+                f"{', '.join(named)}{f' and {more} more' if more > 0 else ''}.",
                 next_step="Export it as ONNX, or call it from a function of your own with "
                 "library = 'function'.",
             )
         return io.load(path, trusted=sorted(_HARMLESS))
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError) as error:
+    except (AssayError, MemoryError):
+        raise
+    except Exception as error:
+        # The reader meets bytes that anybody may have written, and raises what it stumbles over.
         raise UnreadableFile(
-            f"{path} is not a skops file of this scikit-learn ({type(error).__name__}: {error}).",
-            next_step="Save it again with skops.io.dump.",
+            f"{path} is not a skops file of this scikit-learn ({type(error).__name__}).",
+            next_step="Save it again with skops.io.dump, under the versions that are installed here.",
         ) from error
+
+
+def _shown(name: str) -> str:
+    """The name of a type as the file gives it, where it can be one."""
+    parts = name.split(".")
+    can_be = len(name) <= _TYPE_CHARACTERS_MAX and all(part.isidentifier() for part in parts)
+    return name if can_be else "a type whose name is none"
+
+
+def _fitted_on(classifier: Any) -> str:
+    """What most often tells why a batch does not fit."""
+    features = getattr(classifier, "n_features_in_", None)
+    return f"; it was fitted on {features} features" if isinstance(features, int) else ""

@@ -10,6 +10,7 @@ ends in `nn.Sigmoid`; then it is a probability.
 
 from __future__ import annotations
 
+import json
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -18,7 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assay import canonical
-from assay.errors import BadInput, BadTestData, UnreadableFile, UnsafeFile, WeightsDoNotFit
+from assay.errors import (
+    AssayError,
+    BadInput,
+    BadTestData,
+    UnreadableFile,
+    UnsafeFile,
+    WeightsDoNotFit,
+)
 from assay.models import imports
 from assay.vocabulary import Target, TargetKind
 
@@ -33,6 +41,8 @@ EXTRA = "torch"
 _BATCH_EXAMPLES = 512
 _WRAPPED_UNDER = ("state_dict", "model_state_dict")
 _NAMES_SHOWN = 3
+_LENGTH_BYTES = 8
+"""A safetensors file begins with the length of its header in so many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +65,13 @@ class TorchModel:
             with quiet(self.network), torch.no_grad():
                 parts = torch.split(tensor(batch, device), _BATCH_EXAMPLES)
                 answers = [self.network(part) for part in parts]
-        except RuntimeError as error:
+        except (AssayError, MemoryError):
+            raise
+        except Exception as error:
+            # A network is a stranger's code. Its words, and torch's, may hold what is in the data.
             raise BadTestData(
                 f"The network of {self.target.name} refuses a batch of shape {batch.shape} "
-                f"({error}).",
+                f"({type(error).__name__}{_first_weights(self.network)}).",
                 next_step="Images are (n, channels, height, width), rows (n, features), float32.",
             ) from error
         return checked_scores(torch.cat(answers).cpu().numpy(), len(batch))
@@ -102,7 +115,8 @@ def _build(description: ModelDescription) -> torch.nn.Module:
             network = factory()
     except Exception as error:
         raise BadInput(
-            f"{description.factory} failed ({type(error).__name__}: {error}).",
+            f"{description.factory} failed "
+            f"({type(error).__name__}{imports.place_in(description.python_path, error)}).",
             next_step="A factory is called without arguments and returns a torch.nn.Module.",
         ) from error
     if not isinstance(network, torch.nn.Module):
@@ -124,16 +138,35 @@ def _read(path: Path) -> Mapping[str, torch.Tensor]:
 
 
 def _read_safetensors(path: Path) -> Mapping[str, Any]:
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return load_file(path)
-    except SafetensorError as error:
+    except MemoryError:
+        raise
+    except Exception as error:
+        # The reader meets bytes that anybody may have written, and repeats some of them.
         raise UnreadableFile(
-            f"{path} is not a safetensors file ({error}).",
+            f"{path} is not a safetensors file: {_why_not_safetensors(path)}.",
             next_step="Save it again with safetensors.torch.save_file.",
         ) from error
+
+
+def _why_not_safetensors(path: Path) -> str:
+    """What is wrong with it: eight bytes with the length of a JSON header, the header, the tensors."""
+    size = path.stat().st_size
+    if size < _LENGTH_BYTES:
+        return f"it has {size} bytes"
+    with path.open("rb") as stream:
+        length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
+        if length > size - _LENGTH_BYTES:
+            return "it says that its header is longer than the file"
+        header = stream.read(length)
+    try:
+        json.loads(header)
+    except (ValueError, RecursionError):
+        return "its header is not JSON"
+    return f"its header does not fit its {size} bytes; it may have been cut short"
 
 
 def _read_state_dict(path: Path) -> Mapping[str, Any]:
@@ -149,9 +182,14 @@ def _read_state_dict(path: Path) -> Mapping[str, Any]:
             f"{path} holds more than tensors; to open it would run code that it brings.",
             next_step="Save the network's state_dict() with safetensors.torch.save_file.",
         ) from error
+    except MemoryError:
+        raise
     except Exception as error:
         # The reader meets bytes that anybody may have written, and raises what it stumbles over.
-        raise UnreadableFile(f"{path} is not a file of torch weights ({error}).") from error
+        raise UnreadableFile(
+            f"{path} is not a file of torch weights, or not all of it ({type(error).__name__}).",
+            next_step="Save the network's state_dict() again, with safetensors.torch.save_file.",
+        ) from error
     if not isinstance(found, Mapping):
         raise UnreadableFile(
             f"{path} holds a {type(found).__name__}, not a state dict.",
@@ -162,14 +200,11 @@ def _read_state_dict(path: Path) -> Mapping[str, Any]:
 
 def _fill(network: torch.nn.Module, weights: Mapping[str, Any], path: Path) -> None:
     have = network.state_dict()
+    both = [name for name in have if name in weights]
     misfits = [
         *(f"{name} is missing" for name in have if name not in weights),
         *(f"{name} is not in the network" for name in weights if name not in have),
-        *(
-            f"{name} is {_shape(weights[name])} instead of {_shape(have[name])}"
-            for name in have
-            if name in weights and _shape(weights[name]) != _shape(have[name])
-        ),
+        *(wrong for name in both if (wrong := _misfit(name, weights[name], have[name]))),
     ]
     if misfits:
         more = f", and {len(misfits) - _NAMES_SHOWN} more" if len(misfits) > _NAMES_SHOWN else ""
@@ -180,5 +215,16 @@ def _fill(network: torch.nn.Module, weights: Mapping[str, Any], path: Path) -> N
     network.load_state_dict(dict(weights))
 
 
-def _shape(tensor: Any) -> tuple[int, ...]:
-    return tuple(getattr(tensor, "shape", ()))
+def _misfit(name: str, found: Any, wanted: torch.Tensor) -> str:
+    """What is wrong with one of the weights; empty if nothing is."""
+    if not hasattr(found, "shape"):
+        return f"{name} is no tensor"
+    if found.shape != wanted.shape:
+        return f"{name} is {tuple(found.shape)} instead of {tuple(wanted.shape)}"
+    return ""
+
+
+def _first_weights(network: torch.nn.Module) -> str:
+    """The shape that most often tells why a batch does not fit."""
+    first = next(iter(network.parameters()), None)
+    return "" if first is None else f"; its first weights have the shape {tuple(first.shape)}"

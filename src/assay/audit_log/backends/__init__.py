@@ -1,0 +1,1 @@
+"""Where a log lives: SQLite on one machine, PostgreSQL for several servers. One contract."""

@@ -1,0 +1,126 @@
+"""The thread that fills the index behind the writer.
+
+The writer hands over what it committed; what it could not hand over (the log was opened with an index
+that lags) is read back from the entries. A follower that is too far behind makes the writer wait, so
+that memory stays bounded. A failure of the index never fails an append: the index is left behind, and
+whoever waits for it is told.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import apsw
+
+from assay.audit_log.backends._sqlite_index import IndexWriter
+from assay.audit_log.backends.sqlite_files import open_to_write
+from assay.audit_log.entry import event_of
+from assay.errors import AssayError
+from assay.vocabulary import Event
+
+LAG_MAX = 65_536
+_CHUNK = 8_192
+
+Entries = Callable[[int, int], Iterator[tuple[int, bytes]]]
+
+
+class Follower:
+    """Keeps the index of one log up with its entries."""
+
+    def __init__(self, index_file: Path, entries: Entries, size: int) -> None:
+        self._file = index_file
+        self._entries = entries
+        self._handed: deque[tuple[int, Sequence[Event]]] = deque()
+        self._committed = size
+        self._covered = -1
+        self._open = True
+        self._failure: Exception | None = None
+        self._state = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="assay-log-index", daemon=True)
+        self._thread.start()
+
+    def hand_over(self, first: int, events: Sequence[Event]) -> None:
+        """Index these committed events in a moment; waits while too many are waiting."""
+        with self._state:
+            while self._lag() > LAG_MAX and self._running():
+                self._state.wait()
+            self._committed = first + len(events)
+            self._handed.append((first, events))
+            self._state.notify_all()
+
+    def settle(self, timeout_seconds: float | None) -> bool:
+        """Wait until the index covers every entry; False when the time is over or it failed."""
+        with self._state:
+            self._state.wait_for(
+                lambda: self._covered >= self._committed or not self._running(), timeout_seconds
+            )
+            return self._covered >= self._committed
+
+    def close(self) -> None:
+        """Finish what was handed over, and stop."""
+        with self._state:
+            self._open = False
+            self._state.notify_all()
+        self._thread.join()
+
+    def _lag(self) -> int:
+        return self._committed - max(self._covered, 0)
+
+    def _running(self) -> bool:
+        return self._failure is None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            index = IndexWriter(open_to_write(self._file, synchronous="NORMAL"))
+        except AssayError as error:
+            self._stop(error)
+            return
+        try:
+            self._set_covered(index.covered)
+            while (work := self._next()) is not None:
+                first, events = work
+                index.add(first, events)
+                self._set_covered(first + len(events))
+        except (apsw.Error, AssayError) as error:
+            self._stop(error)
+        finally:
+            index.close()
+
+    def _next(self) -> tuple[int, Sequence[Event]] | None:
+        """The events that follow the covered ones; None when there is nothing more to do."""
+        with self._state:
+            while self._open and self._covered >= self._committed:
+                self._state.wait()
+            if self._covered >= self._committed:
+                return None
+            while self._handed and self._handed[0][0] < self._covered:
+                self._handed.popleft()
+            if self._handed and self._handed[0][0] == self._covered:
+                return self._joined()
+            behind = self._handed[0][0] if self._handed else self._committed
+            start, end = self._covered, min(behind, self._covered + _CHUNK)
+        return start, [event_of(data) for _, data in self._entries(start, end)]
+
+    def _joined(self) -> tuple[int, Sequence[Event]]:
+        """What was handed over, several batches as one: fewer and larger transactions."""
+        first, events = self._handed.popleft()
+        if not self._handed:
+            return first, events
+        joined = list(events)
+        while self._handed and len(joined) < _CHUNK:
+            joined += self._handed.popleft()[1]
+        return first, joined
+
+    def _set_covered(self, covered: int) -> None:
+        with self._state:
+            self._covered = covered
+            self._state.notify_all()
+
+    def _stop(self, error: Exception) -> None:
+        with self._state:
+            self._failure = error
+            self._handed.clear()
+            self._state.notify_all()

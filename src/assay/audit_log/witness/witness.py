@@ -1,0 +1,107 @@
+"""A witness (c2sp.org/tlog-witness): it cosigns a log's checkpoint only if the log has grown.
+
+What it answers to `add-checkpoint`, in the order in which it looks:
+
+    400  the request is malformed, or no checkpoint
+    404  it does not know the log
+    403  no key of the log that it knows signed, or the signature of one does not hold
+    400  the old size is above the checkpoint's
+    409  the old size is not the one that it cosigned last; the body says which (text/x.tlog.size)
+    409  at the same size it cosigned another root (text/plain, for there is nothing to retry)
+    422  the proof does not show that the tree grew, or it is there where none belongs
+    200  one cosignature line for each of its keys
+
+Before the 200 is signed, what it says is on disk. A request that the log signed and that does not
+follow from the last checkpoint is kept: it is evidence against the log. The clock is an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from assay.audit_log.merkle import EMPTY_ROOT, consistency_holds
+from assay.audit_log.notes import signatures_of, split_note
+from assay.audit_log.signed_messages import TreeHead, tree_head
+from assay.audit_log.witness.keys import KnownLogs, WitnessKeys
+from assay.audit_log.witness.request import AddCheckpoint, parse_request
+from assay.audit_log.witness.state import Decision, Seen, WitnessState
+from assay.errors import BadNote, BadProof
+
+PLAIN = "text/plain; charset=utf-8"
+SIZE = "text/x.tlog.size"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a witness answers: an HTTP status, a body that ends in a line feed, and its media type."""
+
+    status: int
+    body: str
+    content_type: str = PLAIN
+
+    @property
+    def cosigned(self) -> bool:
+        """Whether the body holds cosignature lines."""
+        return self.status == 200
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A witness: who it is, which logs it knows, what it cosigned last."""
+
+    keys: WitnessKeys
+    logs: KnownLogs
+    state: WitnessState
+
+    def add_checkpoint(self, body: bytes, now: int) -> Answer:
+        """The answer to a request, at a time in seconds since 1970.
+
+        Raises:
+            DiskFull, LogBusy, LogDamaged, LogError: the record failed; nothing was cosigned.
+        """
+        try:
+            request = parse_request(body)
+            head = tree_head(split_note(request.note)[0])
+        except (BadProof, BadNote) as error:
+            return _refusal(400, error.message)
+        known = self.logs.get(head.origin)
+        if known is None:
+            return _refusal(404, "This witness does not know the log.")
+        try:
+            signatures_of(request.note, *known)
+        except BadNote as error:
+            return _refusal(403, error.message)
+        if request.old_size > head.size:
+            return _refusal(400, "The old size is above the checkpoint's.")
+        with self.state.deciding(head.origin) as decision:
+            refused = _decide(decision, request, head)
+        # On disk from here on. If this process ends before its answer is read, the log asks again
+        # from this size and gets the cosignature.
+        return refused or Answer(200, self.keys.cosign(request.note, now))
+
+
+def _decide(decision: Decision, request: AddCheckpoint, head: TreeHead) -> Answer | None:
+    """The refusal; None where the checkpoint was kept as the last one."""
+    last, new = decision.last, Seen(head.size, head.root, request.note)
+    size = 0 if last is None else last.size
+    if request.old_size != size:
+        return Answer(409, f"{size}\n", SIZE)
+    if last is not None and size == head.size and last.root != head.root:
+        decision.keep_refused(new)
+        return _refusal(409, "This witness has cosigned another root at this size.")
+    if not _grew(last, request, head):
+        decision.keep_refused(new)
+        return _refusal(422, "The proof does not show that the log grew from the old size.")
+    if last is None or last.size < head.size:
+        decision.keep(new)
+    return None
+
+
+def _grew(last: Seen | None, request: AddCheckpoint, head: TreeHead) -> bool:
+    if last is None or last.size == 0:
+        return not request.proof and (head.size > 0 or head.root == EMPTY_ROOT)
+    return consistency_holds(last.size, last.root, head.size, head.root, request.proof)
+
+
+def _refusal(status: int, why: str) -> Answer:
+    return Answer(status, f"{why}\n")
