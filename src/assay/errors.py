@@ -31,6 +31,7 @@
         │   └── KeyStoreError    the file of keys cannot be used
         └── LogError             the audit log cannot be used
             ├── LogBusy          another process is the writer
+            ├── LogUnreachable   its database server cannot be reached, or the connection was lost
             ├── LogFull          too many events wait to be written
             ├── LogDamaged       what is stored does not verify
             ├── BadNote          a signed note is malformed or its signature is wrong
@@ -188,6 +189,10 @@ class LogError(CouldNotFinish):
 
 class LogBusy(LogError):
     """Another process is the writer of this log."""
+
+
+class LogUnreachable(LogError):
+    """The log's database server cannot be reached, or the connection to it was lost."""
 
 
 class LogFull(LogError):

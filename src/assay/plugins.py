@@ -36,6 +36,7 @@ ROOMS: dict[str, str] = {
     "threats": "assay.compliance.threats",
     "executors": "assay.executors",
     "reports": "assay.reports",
+    "siem": "assay.audit_log.siem",
 }
 
 

@@ -1,7 +1,8 @@
 """What assay.toml says, read once, frozen; paths absolute, units in names.
 
-Environment variables override where the workspace and the records lie: ASSAY_WORKSPACE (a folder)
-and ASSAY_STORE_URL (a database URL, whose password belongs in the environment and not in a file).
+Environment variables override where the workspace, the records and the log lie: ASSAY_WORKSPACE (a
+folder), ASSAY_STORE_URL and ASSAY_LOG_URL (database URLs, whose passwords belong in the environment
+and not in a file).
 An error names the file, the line and, for an unknown key, the nearest valid one.
 """
 
@@ -15,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import Field, ValidationError
 
+from assay._settings_log import LogSettings
 from assay._settings_parts import (
     AccessSettings,
     ColumnSettings,
@@ -43,6 +45,7 @@ __all__ = [
     "ConsentSettings",
     "DatasetSettings",
     "HoldSettings",
+    "LogSettings",
     "ModelSettings",
     "Organisation",
     "PurposeSettings",
@@ -66,6 +69,7 @@ class Settings(Part):
     """
     workspace: WorkspaceSettings = WorkspaceSettings()
     store: StoreSettings = StoreSettings()
+    log: LogSettings = LogSettings()
     access: AccessSettings | None = None
     """Without it CHK-FILE-ACCESS is UNKNOWN."""
     purposes: Mapping[Name, PurposeSettings] = Field(default_factory=dict)
@@ -88,6 +92,11 @@ class Settings(Part):
         """The database URL of the records."""
         default = f"sqlite:///{self.workspace_folder / 'records.sqlite'}"
         return os.environ.get("ASSAY_STORE_URL") or self.store.url or default
+
+    @property
+    def log_url(self) -> str:
+        """The database URL of the log; empty for SQLite in the workspace."""
+        return os.environ.get("ASSAY_LOG_URL") or self.log.url
 
     def path(self, text: str) -> Path:
         """A path of assay.toml as an absolute one; links are not followed."""

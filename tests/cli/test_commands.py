@@ -255,7 +255,11 @@ def test_keys_stay_in_their_files(
     first: tuple[Workspace, Outcome], leftovers: dict[str, bytes]
 ) -> None:
     keys = sorted((first[0].state / "keys").iterdir())
-    assert [key.name for key in keys] == ["log.key", "pseudonym.key"]
+    assert [key.name for key in keys] == [
+        "log-ml-dsa-44.key",
+        "log.key",
+        "pseudonym.key",
+    ]
     for key in keys:
         secret = key.read_bytes()
         for name, data in leftovers.items():

@@ -115,7 +115,7 @@ def _change_entry(project: Path) -> None:
         (_forget_facts, "warning", "No facts are declared"),
         (_spoil_fact, "problem", "cannot be 'emperor'"),
         (_misspell, "problem", "line 8: there is no key 'datasets.patients.sauce'"),
-        (_other_key, "problem", "not the public half"),
+        (_other_key, "problem", "lacks the public half"),
         (_other_schema, "problem", "schema 9999"),
         (_change_entry, "problem", "The log does not verify: entry 0"),
         (lambda p: (p / "patients.csv").unlink(), "problem", "datasets.patients.source names"),

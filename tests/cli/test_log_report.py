@@ -17,6 +17,7 @@ from assay.audit_log.tiles_folder import export
 from assay.bootstrap import open_log_for_reading, open_log_for_writing, read_verifier_keys
 from assay.settings import read_settings
 from assay.vocabulary import Target, TargetKind
+from tests.docs.pages import ROOT, run_page
 from tests.workspaces import Workspace, command, make_workspace
 
 pytestmark = pytest.mark.xdist_group("commands")
@@ -266,3 +267,9 @@ def test_an_empty_log_says_so(tmp_path: Path) -> None:
 
     assert said.status == 3
     assert "no checkpoint yet" in said.err
+
+
+def test_the_how_to_page_runs(workspace: Workspace) -> None:
+    page = ROOT / "docs" / "how-to" / "read-the-log-report.md"
+
+    assert run_page(page, workspace.folder, None) == []

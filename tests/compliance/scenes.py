@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from pyarrow.parquet import encryption
 
 from assay.audit_log.entry import new_event
+from assay.audit_log.notes import VerifierKey
 from assay.audit_log.opening import open_sqlite_log
 from assay.audit_log.signer import LogSigner
-from assay.audit_log.notes import VerifierKey
 from assay.compliance.interface import Check, Reader, Scene
 from assay.compliance.judge import judge
 from assay.compliance.readers import declarations

@@ -217,7 +217,7 @@ FAULTS = [
         sql("UPDATE entry SET bytes = CAST(bytes || x'20' AS BLOB)"),
         "entry 0",
     ),
-    ("a lost checkpoint", LOG, sql("DELETE FROM checkpoint"), "no checkpoint that holds"),
+    ("a lost checkpoint", LOG, sql("DELETE FROM checkpoint"), "though it was published"),
     ("old rows", RETENTION, toml_with("P3Y", "P1Y"), "2 of 3 rows are past P1Y"),
     ("no purpose", BASIS, toml_with('["research"]', "[]"), "without any purpose"),
     ("no basis", BASIS, toml_with('"consent"', '"because"'), "no lawful basis"),

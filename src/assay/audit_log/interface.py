@@ -181,6 +181,9 @@ class LogReader(Protocol):
     def checkpoint_covering(self, index: int) -> Checkpoint | None:
         """The oldest published checkpoint that covers an entry, checked; None if none does."""
 
+    def close(self) -> None:
+        """Release what it reads through."""
+
     def notes(self) -> Iterator[str]:
         """All published checkpoints, by size."""
 

@@ -164,10 +164,8 @@ class AuditLog:
         self._queue.close()
         if self._forked_from is None:
             self._thread.join()
+            self.reader.close()  # first, so that the store's is the last connection, which cleans up
             self._store.close()
-            close_reader = getattr(self.reader, "close", None)
-            if close_reader is not None:
-                close_reader()
         _open_logs.discard(self)
         return Closed(self._written, self._repeated, self._failed, self.size, self._published)
 

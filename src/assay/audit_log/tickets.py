@@ -12,14 +12,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from threading import Lock
 
 from assay.audit_log.interface import Unit
 from assay.errors import LogError, LogFull
 from assay.vocabulary import Checkpoint
+
+
+Publisher = Callable[[int, float | None], Checkpoint]
+"""Gives a published checkpoint of at least this size, within this many seconds."""
 
 
 class WhenFull(StrEnum):
@@ -32,14 +38,14 @@ class WhenFull(StrEnum):
 class Ticket:
     """What `append` returns: the promise that its events get durable, and when they did."""
 
-    __slots__ = ("_callback", "_done", "_outcome", "_publisher", "bytes", "unit")
+    __slots__ = ("_callbacks", "_done", "_outcome", "_publisher", "bytes", "unit")
 
-    def __init__(self, unit: Unit, size_bytes: int, publisher: Callable[[int], Checkpoint]) -> None:
+    def __init__(self, unit: Unit, size_bytes: int, publisher: Publisher) -> None:
         self.unit = unit
         self.bytes = size_bytes
         self._publisher = publisher
         self._outcome: tuple[int, ...] | Exception | None = None
-        self._callback: Callable[[], object] | None = None
+        self._callbacks: list[Callable[[], object]] = []
         self._done = Lock()
         self._done.acquire()
 
@@ -76,15 +82,23 @@ class Ticket:
         return self.sequenced(timeout_seconds)[0]
 
     def published(self, timeout_seconds: float | None = None) -> Checkpoint:
-        """A published checkpoint that covers the events; one is published if there is none yet."""
-        indices = self.sequenced(timeout_seconds)
-        return self._publisher(max(indices, default=-1) + 1)
+        """A published checkpoint that covers the events; one is published if there is none yet.
+
+        Raises:
+            TimeoutError: not published yet.
+            LogError: as `sequenced`; or the checkpoint could not be kept, or too few witnesses cosigned.
+        """
+        begun = time.monotonic()
+        size = max(self.sequenced(timeout_seconds), default=-1) + 1
+        if timeout_seconds is not None:
+            timeout_seconds = max(0.0, timeout_seconds - (time.monotonic() - begun))
+        return self._publisher(size, timeout_seconds)
 
     async def sequenced_async(self) -> tuple[int, ...]:
-        """As `sequenced`, without blocking the event loop."""
+        """As `sequenced`, without blocking the event loop. Any number of tasks and loops may wait."""
         loop = asyncio.get_running_loop()
         woken = asyncio.Event()
-        self._callback = lambda: loop.call_soon_threadsafe(woken.set)
+        self._callbacks.append(lambda: loop.call_soon_threadsafe(woken.set))
         if not self.done:
             await woken.wait()
         return self.sequenced(0)
@@ -93,9 +107,9 @@ class Ticket:
         """Called once, by the writer, with the indices or with what failed."""
         self._outcome = outcome
         self._done.release()
-        callback = self._callback
-        if callback is not None:
-            callback()
+        for callback in self._callbacks:
+            with suppress(RuntimeError):  # whoever waited has gone, and its event loop is closed
+                callback()
 
 
 class TicketQueue:
@@ -107,7 +121,7 @@ class TicketQueue:
         self._events = 0
         self._bytes = 0
         self._open = True
-        self._writer_waits = False
+        self._writer_waits = self._woken = False
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
         self._drained = threading.Condition(self._lock)
@@ -155,10 +169,11 @@ class TicketQueue:
         None when the queue is closed and empty: there will never be any more.
         """
         with self._lock:
-            if not self._tickets and self._open:
+            if not self._tickets and self._open and not self._woken:
                 self._writer_waits = True
                 self._filled.wait(timeout_seconds)
                 self._writer_waits = False
+            self._woken = False
             if not self._tickets:
                 return () if self._open else None
             taken: list[Ticket] = []
@@ -173,8 +188,9 @@ class TicketQueue:
             return taken
 
     def wake(self) -> None:
-        """Let a writer that waits look at what else there is to do."""
+        """Let the writer, which waits or is about to, look at what else there is to do."""
         with self._lock:
+            self._woken = True
             self._filled.notify()
 
     def close(self) -> None:

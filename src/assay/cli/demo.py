@@ -33,4 +33,32 @@ def demo(folder: Path, depth: str, json_file: str | None) -> int:
         raise MissingExtra("The demo", extra="demo", library=library) from error
     if not made:
         say(f"{folder} is there from before.", err=True)
+    _record_training(folder)
     return carry_out(folder, depth=depth, json_file=json_file)
+
+
+def _record_training(folder: Path) -> None:
+    """An event for each model that was trained; the same model again adds nothing."""
+    from assay.audit_log.caller import from_client
+    from assay.audit_log.entry import new_event
+    from assay.bootstrap import actor_of, open_log_for_writing, utc_now
+    from assay.canonical import file_digest
+    from assay.settings import read_settings
+    from assay.vocabulary import Target, TargetKind
+
+    settings = read_settings(folder)
+    with open_log_for_writing(settings) as log:
+        events = []
+        for name, model in settings.models.items():
+            digest = file_digest(settings.path(model.source))
+            event = new_event(
+                "model_update",
+                occurred_at=utc_now(),
+                actor=actor_of(settings),
+                action="train",
+                target=Target(TargetKind.MODEL, name, digest),
+                detail={"trained_on": list(model.trained_on)},
+                event_id=f"demo/{name}/{digest}",
+            )
+            events.append(from_client(event))
+        log.keep(events)

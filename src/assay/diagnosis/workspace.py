@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +11,13 @@ from assay.audit_log.backends.sqlite_evidence import verify
 from assay.audit_log.backends.sqlite_files import DATABASE
 from assay.audit_log.interface import Damage, EventQuery
 from assay.audit_log.query import read_events
-from assay.bootstrap import VERIFIER_FILE, open_log_for_reading, read_verifier_key
-from assay.crypto.signing import SigningKey, secret_from_file
+from assay.bootstrap import (
+    VERIFIER_FILE,
+    open_log_for_reading,
+    read_verifier_key,
+    read_verifier_keys,
+)
+from assay.crypto.signing import MlDsa44Key, SigningKey, secret_from_file
 from assay.diagnosis.interface import Diagnosis, Gravity, Look, Surroundings, carried_out, of_error
 from assay.diagnosis.records import look_at_records
 from assay.errors import AssayError
@@ -81,10 +86,15 @@ def _keys(settings: Settings) -> Iterator[Diagnosis]:
         what = f"{folder / VERIFIER_FILE} is missing, so that the log cannot be verified."
         yield Diagnosis(Gravity.PROBLEM, what, "Restore it from your copy; it is not secret.")
         return
-    public = read_verifier_key(settings).public_bytes
-    if "log.key" in secrets and SigningKey(secrets["log.key"]).public_bytes != public:
-        what = "log.vkey is not the public half of keys/log.key, so that nothing is appended."
-        yield Diagnosis(Gravity.PROBLEM, what, "Restore both from the same copy.")
+    public = [key.public_bytes for key in read_verifier_keys(settings)]
+    own: dict[str, Callable[[bytes], SigningKey | MlDsa44Key]] = {
+        "log.key": SigningKey,
+        "log-ml-dsa-44.key": MlDsa44Key,
+    }
+    for name, key_of in own.items():
+        if name in secrets and key_of(secrets[name]).public_bytes not in public:
+            what = f"log.vkey lacks the public half of keys/{name}, so that nothing is appended."
+            yield Diagnosis(Gravity.PROBLEM, what, "Restore both from the same copy.")
 
 
 def _log(settings: Settings) -> Iterator[Diagnosis]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assay.audit_log.report.tally import ActorDay, ActorHour, weekday_of
+from assay.audit_log.report.days import weekday_of
+from assay.audit_log.report.tally import ActorDay, ActorHour
 
 FIRST_DAY = 20_454  # 2026-01-01
 DAYS = 365

@@ -8,10 +8,11 @@ from math import floor, log10
 from typing import Any
 
 from assay.audit_log.report import order, unusual
+from assay.audit_log.report.days import date_of
 from assay.audit_log.report.question import ACCESS_TYPES, ERROR_OUTCOMES, Question
 from assay.audit_log.report.recommendations import recommendations
 from assay.audit_log.report.review import Review, Reviews
-from assay.audit_log.report.tally import BASELINE_DAYS, Alert, Tally, date_of
+from assay.audit_log.report.tally import BASELINE_DAYS, Alert, Tally
 from assay.canonical import instant, instant_of, to_json
 from assay.versions import versions
 from assay.vocabulary import Severity

@@ -16,29 +16,25 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from functools import lru_cache
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from assay.audit_log.report import order
+from assay.audit_log.report.days import Days
 from assay.audit_log.report.question import (
     ACCESS_TYPES,
     ALERT_TYPE,
     ERROR_OUTCOMES,
     ERROR_TYPE,
     Question,
-    zone_named,
 )
-from assay.canonical import instant_of, microseconds
+from assay.canonical import microseconds
 from assay.vocabulary import Event
 
 BASELINE_DAYS = 56
 LISTED_ALERTS = 10_000
 _SECOND = 1_000_000
 _HOUR = 3_600 * _SECOND
-_DAY = 24 * _HOUR
-_QUARTER = 900 * _SECOND
-_THURSDAY = 3  # 1970-01-01 was one
 
 
 class ActorDay(NamedTuple):
@@ -145,7 +141,6 @@ class Tallying:
         first_day = self._days.local(self._limits.since)[0]
         self.first_day, self.last_day = first_day, self._days.local(self._limits.until - 1)[0]
         self._order = order.Order()
-        self._worth = 1
         self._span: order.Span | None = None
         self._alerts: list[Alert] = []
         self._n: Counter[str] = Counter()
@@ -245,51 +240,20 @@ class Tallying:
             self._span = order.Span(index, at, index, at)
             return
         step = at - before.last_at
-        if (step < 0 or step >= self._worth) and max(at, before.last_at) >= self._limits.since:
+        if max(at, before.last_at) >= self._limits.since and self._tells(step, before.last_at):
             seen = order.pair(before.last_at, index, at, self._limits)
             self._order = order.add(self._order, seen, self._limits)
-            self._worth = self._worth_telling()
         self._span = order.Span(before.first, before.first_at, index, at)
 
-    def _worth_telling(self) -> int:
-        """How long a silence must be, in microseconds, to change what is told."""
+    def _tells(self, step: int, before_us: int) -> bool:
+        """Whether a step of so many microseconds can change what is told."""
         silences, beat = self._order.silences, self._limits.heartbeat
-        if len(silences) < order.LISTED_SILENCES:
-            return 1
-        shortest = silences[-1].length_us
-        return shortest if beat is None else min(shortest, beat)
-
-
-class Days:
-    """Local days, weekdays and minutes of instants in one zone."""
-
-    def __init__(self, zone: str) -> None:
-        named = zone_named(zone)
-
-        # Offsets change only at whole quarters of an hour, so one look per quarter is enough.
-        @lru_cache(maxsize=4096)
-        def offset(quarter: int) -> int:
-            at = instant_of(quarter * _QUARTER)
-            shift = at.astimezone(named).utcoffset()
-            assert shift is not None  # noqa: S101 - an aware instant has one
-            return int(shift.total_seconds()) * _SECOND
-
-        self._offset = offset
-
-    def local(self, at_us: int) -> tuple[int, int, int]:
-        """Day since 1970-01-01, weekday (0 is Monday) and minute of the day."""
-        day, rest = divmod(at_us + self._offset(at_us // _QUARTER), _DAY)
-        return day, (day + _THURSDAY) % 7, rest // (60 * _SECOND)
-
-
-def date_of(day: int) -> str:
-    """The date of a day since 1970-01-01: `2026-11-22`."""
-    return datetime.fromtimestamp(day * 86_400, UTC).strftime("%Y-%m-%d")
-
-
-def weekday_of(day: int) -> int:
-    """0 for a Monday."""
-    return (day + _THURSDAY) % 7
+        if step < 0 or len(silences) < order.LISTED_SILENCES or (beat is not None and step > beat):
+            return True
+        last = silences[-1]
+        # Among silences of one length the earlier ones are listed.
+        earlier = max(before_us, self._limits.since) < last.begin_us
+        return step > last.length_us or (step == last.length_us and earlier)
 
 
 def alert_of(index: int, event: Event) -> Alert:

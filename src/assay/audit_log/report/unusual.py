@@ -27,7 +27,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from assay.audit_log.report.tally import BASELINE_DAYS, ActorDay, ActorHour, weekday_of
+from assay.audit_log.report.days import weekday_of
+from assay.audit_log.report.tally import BASELINE_DAYS, ActorDay, ActorHour
 from assay.audit_log.report.usual import Day, probability, usual
 
 BASELINE_DAYS_MIN = 10

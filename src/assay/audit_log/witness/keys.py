@@ -18,12 +18,14 @@ from assay.atomic import make_folder, write_atomically
 from assay.audit_log.notes import KeyType, VerifierKey, cosign, cosigner_key, parse_verifier_key
 from assay.audit_log.witness.state import WitnessState
 from assay.crypto.signing import MlDsa44Key, SigningKey, secret_from_file
-from assay.errors import BadInput, LogDamaged, UnreadableFile
+from assay.errors import BadInput, BadNote, LogDamaged, UnreadableFile
 
 VERIFIER_FILE = "witness.vkey"
 LOGS_FILE = "logs.vkey"
 _KEY, _ML_DSA_KEY = "witness.key", "witness-ml-dsa-44.key"
 _PUBLIC_FILE = 0o644
+_NAME_BYTES_MAX = 255
+"""An ML-DSA-44 cosignature has one byte for the length of a name."""
 
 KnownLogs = Mapping[str, tuple[VerifierKey, ...]]
 """The keys of each log, by its origin."""
@@ -56,8 +58,7 @@ def begin_witness(folder: Path, name: str, *, ml_dsa_44: bool = False) -> Witnes
         BadInput: a witness is there already, or the name cannot name a key.
         NotWritable, DiskFull
     """
-    # Only a name that signed notes allow comes back from its own text.
-    _checked_name(name)
+    _check_name(name)
     make_folder(folder)
     if any((folder / file).exists() for file in (VERIFIER_FILE, _KEY)):
         raise BadInput(
@@ -102,9 +103,11 @@ def known_logs(folder: Path) -> KnownLogs:
 
     Raises:
         UnreadableFile, BadNote
+        BadInput: a key cannot be a log's.
     """
     path, logs = folder / LOGS_FILE, dict[str, tuple[VerifierKey, ...]]()
     for key in read_keys(path) if path.exists() else ():
+        _check_log_key(key)
         logs[key.name] = (*logs.get(key.name, ()), key)
     return logs
 
@@ -113,17 +116,15 @@ def add_logs(folder: Path, added: Iterable[VerifierKey], witness: str) -> None:
     """Let the witness in a folder cosign these logs too; one that it knows stays as it is.
 
     Raises:
-        BadInput: the key cosigns but is no log's, is named like the witness, or the log has another
-            key of that type here: who may replace it decides by editing the file.
+        BadInput: a key cannot be a log's, is named like the witness, or the log has another key of
+            that type here, which only somebody who edits the file replaces.
         NotWritable, DiskFull, UnreadableFile, BadNote
     """
     keys = [key for log in known_logs(folder).values() for key in log]
     for key in added:
-        if key.type is KeyType.ED25519_COSIGNATURE or key.name == witness:
-            raise BadInput(
-                f"The key named {key.name} is a witness's, not a log's.",
-                next_step="Give the log's own key, as `log.vkey` holds it.",
-            )
+        _check_log_key(key)
+        if key.name == witness:
+            raise BadInput(f"{key.name} is the witness and cannot witness itself.")
         if any(k.name == key.name and k.type is key.type and k != key for k in keys):
             raise BadInput(
                 f"Another key of the log {key.name} is known here.",
@@ -151,12 +152,21 @@ def read_keys(path: Path) -> tuple[VerifierKey, ...]:
     return tuple(parse_verifier_key(line) for line in text.split("\n") if line.strip())
 
 
-def _checked_name(name: str) -> None:
-    from assay.errors import BadNote
+def _check_log_key(key: VerifierKey) -> None:
+    if key.type is KeyType.ED25519_COSIGNATURE:
+        raise BadInput(
+            f"The key named {key.name} is a witness's, not a log's.",
+            next_step="Give the log's own key, as `log.vkey` holds it.",
+        )
+    if len(key.name.encode()) > _NAME_BYTES_MAX:
+        raise BadInput(f"A log's name is longer than {_NAME_BYTES_MAX} bytes.")
 
+
+def _check_name(name: str) -> None:
+    """Only a name that signed notes allow comes back from its own text."""
     trial = VerifierKey(name, bytes(32), KeyType.ED25519_COSIGNATURE)
     try:
-        good = len(name.encode()) <= 255 and parse_verifier_key(str(trial)) == trial
+        good = len(name.encode()) <= _NAME_BYTES_MAX and parse_verifier_key(str(trial)) == trial
     except (BadNote, UnicodeEncodeError):
         good = False
     if not good:

@@ -22,6 +22,8 @@ from assay.audit_log.signed_messages import decimal
 from assay.errors import BadNote, BadProof
 from assay.vocabulary import Checkpoint
 
+ADD_CHECKPOINT = "/add-checkpoint"
+SIZE_TYPE = "text/x.tlog.size"
 HASHES_MAX = 63
 BODY_BYTES_MAX = 256 << 10
 """Room for 63 hashes and 70 ML-DSA-44 signatures."""

@@ -24,6 +24,7 @@ from assay.errors import DiskFull, LogBusy, LogDamaged, LogError
 
 DATABASE = "witness.sqlite"
 REFUSED_MAX = 100
+"""How many refused checkpoints of a log are kept, of each kind."""
 _VERSION = 1
 _APPLICATION_ID = 0x61_73_57_69
 _BUSY_MS = 5_000
@@ -31,7 +32,8 @@ _SCHEMA = f"""
 CREATE TABLE cosigned (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL,
                        note TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE refused (origin TEXT NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL,
-                      note TEXT NOT NULL, PRIMARY KEY (origin, size, root)) STRICT, WITHOUT ROWID;
+                      status INTEGER NOT NULL, note TEXT NOT NULL,
+                      PRIMARY KEY (origin, status, size, root)) STRICT, WITHOUT ROWID;
 PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_VERSION};
 """
@@ -64,13 +66,17 @@ class Decision:
         row = (self._origin, seen.size, seen.root, seen.note)
         self._db.execute("INSERT OR REPLACE INTO cosigned VALUES (?, ?, ?, ?)", row)
 
-    def keep_refused(self, seen: Seen) -> None:
-        """Keep a signed checkpoint that does not follow from the last one: evidence against the log."""
-        sql = "SELECT count(*) FROM refused WHERE origin = ?"
-        [count] = self._db.execute(sql, (self._origin,)).fetchone() or (0,)
+    def keep_refused(self, seen: Seen, status: int) -> None:
+        """Keep a signed checkpoint that was refused with this status, the first of each kind.
+
+        The kinds are counted apart: anybody can send a good checkpoint with a bad proof, which must
+        not leave without room what only the log itself can have signed.
+        """
+        sql = "SELECT count(*) FROM refused WHERE origin = ? AND status = ?"
+        [count] = self._db.execute(sql, (self._origin, status)).fetchone() or (0,)
         if int(count) < REFUSED_MAX:
-            row = (self._origin, seen.size, seen.root, seen.note)
-            self._db.execute("INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?)", row)
+            row = (self._origin, seen.size, seen.root, status, seen.note)
+            self._db.execute("INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?)", row)
 
 
 class WitnessState:

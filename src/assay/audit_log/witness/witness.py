@@ -11,8 +11,9 @@ What it answers to `add-checkpoint`, in the order in which it looks:
     422  the proof does not show that the tree grew, or it is there where none belongs
     200  one cosignature line for each of its keys
 
-Before the 200 is signed, what it says is on disk. A request that the log signed and that does not
-follow from the last checkpoint is kept: it is evidence against the log. The clock is an argument.
+Before the 200 is signed, what it says is on disk. A checkpoint that contradicts the last one at its own
+size is kept: both are signed, and together they convict the log. One whose proof fails is kept as well,
+but says less, for anybody can send a bad proof. The clock is an argument.
 """
 
 from __future__ import annotations
@@ -23,12 +24,11 @@ from assay.audit_log.merkle import EMPTY_ROOT, consistency_holds
 from assay.audit_log.notes import signatures_of, split_note
 from assay.audit_log.signed_messages import TreeHead, tree_head
 from assay.audit_log.witness.keys import KnownLogs, WitnessKeys
-from assay.audit_log.witness.request import AddCheckpoint, parse_request
+from assay.audit_log.witness.request import SIZE_TYPE, AddCheckpoint, parse_request
 from assay.audit_log.witness.state import Decision, Seen, WitnessState
 from assay.errors import BadNote, BadProof
 
 PLAIN = "text/plain; charset=utf-8"
-SIZE = "text/x.tlog.size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class Answer:
     def cosigned(self) -> bool:
         """Whether the body holds cosignature lines."""
         return self.status == 200
+
+    @property
+    def is_contradiction(self) -> bool:
+        """Whether the checkpoint, which its log signed, does not follow from the last one."""
+        return self.status == 422 or (self.status == 409 and self.content_type == PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,12 @@ def _decide(decision: Decision, request: AddCheckpoint, head: TreeHead) -> Answe
     last, new = decision.last, Seen(head.size, head.root, request.note)
     size = 0 if last is None else last.size
     if request.old_size != size:
-        return Answer(409, f"{size}\n", SIZE)
+        return Answer(409, f"{size}\n", SIZE_TYPE)
     if last is not None and size == head.size and last.root != head.root:
-        decision.keep_refused(new)
+        decision.keep_refused(new, 409)
         return _refusal(409, "This witness has cosigned another root at this size.")
     if not _grew(last, request, head):
-        decision.keep_refused(new)
+        decision.keep_refused(new, 422)
         return _refusal(422, "The proof does not show that the log grew from the old size.")
     if last is None or last.size < head.size:
         decision.keep(new)
