@@ -13,6 +13,7 @@
     │   │   ├── NaiveInstant     an instant without a zone
     │   │   └── NotUnicode       text with half a surrogate pair
     │   ├── BadTrust             a verifier's policy is malformed or can never be met
+    │   ├── BadSearch            the words of a text search are not understood
     │   ├── WeightsDoNotFit      weights and network have different shapes or names
     │   └── BadTestData          labels, shapes or values do not fit the model, or are not finite
     └── CouldNotFinish           exit 3: right input, but the work could not be done
@@ -39,7 +40,9 @@
             │   └── SplitView    two promises of one log contradict each other; it carries both
             ├── TooFewWitnesses  fewer witnesses cosigned than the log requires
             ├── BadProof         a proof is malformed, or does not prove its entry
-            └── NotAnExport      a folder is not an export of this log, or is ahead of it
+            ├── NotAnExport      a folder is not an export of this log, or is ahead of it
+            ├── NotAnArchive     a folder is not an archive of this log
+            └── NotImported      another log's entries do not verify and are not taken in
 
 A message says what happened and with what; `next_step` says what to do about it. Neither ever holds
 personal data or a key.
@@ -110,6 +113,10 @@ class NotUnicode(BadEvent):
 
 class BadTrust(BadInput):
     """The policy of a verifier is malformed, or can never be met."""
+
+
+class BadSearch(BadInput):
+    """The words of a text search are not understood."""
 
 
 class WeightsDoNotFit(BadInput):
@@ -233,3 +240,11 @@ class BadProof(LogError):
 
 class NotAnExport(LogError):
     """A folder is not an export of this log, or is ahead of it."""
+
+
+class NotAnArchive(LogError):
+    """A folder is not an archive of this log, or what describes it is malformed."""
+
+
+class NotImported(LogError):
+    """Entries of another log do not verify, so they are not taken in."""

@@ -23,6 +23,8 @@ from assay.errors import BadEvent, EntryTooLarge, LogDamaged, NaiveInstant, NotU
 from assay.vocabulary import Event, Exhibit, Facts, Severity, Target, TargetKind
 
 ENTRY_BYTES_MAX = 65_535
+CITES = b'"cites":[{'
+"""What the bytes of every entry that cites something hold, since an entry is canonical JSON."""
 DETAIL_TYPE = "application/vnd.assay.detail+json"
 
 
@@ -129,12 +131,12 @@ def citation(exhibit: Exhibit) -> Facts:
 
 
 def citations(data: bytes) -> list[tuple[str, str]]:
-    """Digest and media type of everything that an entry cites; nothing for what is no entry."""
-    if b'"cites":[{' not in data:
+    """Digest and media type of everything that an entry cites, as text; nothing for what is no entry."""
+    if CITES not in data:
         return []
     try:
         cites: Any = orjson.loads(data)["detail"].get("cites", [])
-        return [(cite["digest"], cite["media_type"]) for cite in cites]
+        return [(str(cite["digest"]), str(cite["media_type"])) for cite in cites]
     except (KeyError, TypeError, ValueError, AttributeError):
         return []
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from assay.audit_log.entry import new_event
+from assay.errors import BadInput
 from assay.vocabulary import Event, Facts, Target
 
 TYPE = "heartbeat"
@@ -47,16 +48,25 @@ class Gap:
     @property
     def missing(self) -> int:
         """How many heartbeats are missing."""
-        seconds = int((self.ended_at - self.began_at).total_seconds())
-        return max(1, seconds // self.interval_seconds - (self.before_index is not None))
+        intervals = (self.ended_at - self.began_at) / timedelta(seconds=self.interval_seconds)
+        # The entry after the silence stands for one heartbeat itself.
+        return math.floor(intervals) if self.before_index is None else math.ceil(intervals) - 1
 
 
 def heartbeat(now: datetime, every: timedelta, *, actor: str, target: Target) -> Event:
     """The event that says that nothing happened, and that the next entry comes within `every`.
 
     Whole seconds, rounded up; zero says that no more heartbeats are promised.
+
+    Raises:
+        BadInput: the interval is negative or longer than 366 days.
     """
-    seconds = min(math.ceil(every.total_seconds()), _SECONDS_MAX)
+    seconds = math.ceil(every.total_seconds())
+    if not 0 <= seconds <= _SECONDS_MAX:
+        raise BadInput(
+            "The interval of heartbeats is negative or longer than a year.",
+            next_step="Choose one between a second and 366 days.",
+        )
     return new_event(
         TYPE,
         occurred_at=now,
@@ -79,14 +89,15 @@ def is_due(newest: tuple[datetime, int | None] | None, now: datetime, every: tim
 
     `newest` is the instant of the newest entry and the interval that is promised. A heartbeat is due
     when half an interval has passed, for the next look may come a little late; also when nothing is
-    promised yet, when another interval was, and when the newest entry is from the future.
+    promised yet, when another interval was, and when the newest entry is from the future. To end the
+    promise, with an interval of zero, is due while there is one.
     """
-    if newest is None:
+    promised = None if newest is None else newest[1]
+    if not every:
+        return bool(promised)
+    if newest is None or promised != math.ceil(every.total_seconds()):
         return True
-    at, promised = newest
-    if promised != math.ceil(every.total_seconds()):
-        return True
-    return not timedelta(0) <= now - at < every / 2
+    return not timedelta(0) <= now - newest[0] < every / 2
 
 
 def missing_heartbeats(entries: Iterable[LoggedAt], until: datetime) -> Iterator[Gap]:

@@ -20,19 +20,23 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
+from assay.audit_log.citing import check_cited
 from assay.audit_log.emitting.logging_handler import FORWARDED_TO, forward
 from assay.audit_log.entry import prepare
 from assay.audit_log.interface import LogReader, LogStore, Unit
 from assay.audit_log.merkle import CompactRange
 from assay.audit_log.signer import LogSigner
 from assay.audit_log.tickets import Ticket, TicketQueue, WhenFull
-from assay.errors import AssayError, LogError
+from assay.errors import AssayError, BadNote, LogError
 from assay.vocabulary import Checkpoint, Event, Exhibit, Severity
+
+_logger = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 Heartbeat = Callable[[datetime, timedelta], Event]
@@ -97,12 +101,12 @@ class AuditLog:
             when_full=limits.when_full,
         )
         self._tree = store.tree()
-        self._broken = False
+        self._broken = self._ended = False
         self._forked_from: int | None = None
         self._written = self._repeated = self._failed = 0
         self._progress = threading.Condition()
         self._publish_up_to = 0
-        self._published: Checkpoint | None = None
+        self._published = self._published_before()
         self._publish_error: Exception | None = None
         self._published_at = self._last_entry_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="assay-log-writer", daemon=True)
@@ -118,7 +122,7 @@ class AuditLog:
         """The promise that one event gets durable.
 
         Raises:
-            BadEvent: no entry can hold it.
+            BadEvent: no entry can hold it, or it cites what is not kept.
             LogFull: too much waits, and the log was opened to say so.
             LogError: the log is closed, or was opened before a fork.
         """
@@ -151,18 +155,22 @@ class AuditLog:
         """Publish a checkpoint of all that is durable now; None while the log is empty.
 
         Raises:
-            LogError: it could not be kept, or too few witnesses cosigned.
+            LogError: it could not be kept, too few witnesses cosigned, or this is after a fork.
         """
         return self._publish(self.size) if self.size else None
 
     def settle(self, timeout_seconds: float | None = None) -> bool:
         """Wait until the index covers what is durable now; False when the time is over."""
+        self._check_not_forked()
         return self._store.settle(timeout_seconds)
 
     def close(self) -> Closed:
-        """Write what waits, publish, and release everything; harmless the second time."""
-        self._queue.close()
+        """Write what waits, publish, and release everything; harmless the second time.
+
+        In a child that was forked after the log was opened, it leaves everything to the parent.
+        """
         if self._forked_from is None:
+            self._queue.close()
             self._thread.join()
             self.reader.close()  # first, so that the store's is the last connection, which cleans up
             self._store.close()
@@ -181,33 +189,46 @@ class AuditLog:
         self.close()
 
     def _ticket(self, events: Sequence[Event], exhibits: Sequence[Exhibit]) -> Ticket:
+        self._check_not_forked()
+        prepared = [prepare(event) for event in events]
+        size_bytes = sum([len(entry.data) for entry in prepared])
+        check_cited(prepared, exhibits, self.reader)
+        if exhibits:
+            size_bytes += sum([len(exhibit.data) for exhibit in exhibits])
+        return Ticket(Unit(prepared, exhibits), size_bytes, self._publish)
+
+    def _check_not_forked(self) -> None:
         if self._forked_from is not None:
             raise LogError(
                 f"This log was opened by process {self._forked_from}, before a fork.",
                 next_step="Open it in the process that appends.",
             )
-        prepared = [prepare(event) for event in events]
-        size_bytes = sum([len(entry.data) for entry in prepared])
-        if exhibits:
-            size_bytes += sum([len(exhibit.data) for exhibit in exhibits])
-        return Ticket(Unit(prepared, exhibits), size_bytes, self._publish)
 
-    def _publish(self, size: int) -> Checkpoint:
+    def _published_before(self) -> Checkpoint | None:
+        """What was published already, so that no note with fewer cosignatures takes its place."""
+        try:
+            return self.reader.newest_checkpoint()
+        except BadNote:
+            return None  # `assay log verify` says so
+
+    def _publish(self, size: int, timeout_seconds: float | None = None) -> Checkpoint:
         """Ask the writer for a checkpoint of at least this size, and wait for it."""
+        self._check_not_forked()
+        if self.size == 0:
+            raise LogError("The log is empty: there is nothing to publish yet.")
         with self._progress:
             self._publish_up_to = max(self._publish_up_to, size)
             self._publish_error = None
         self._queue.wake()
         with self._progress:
-            self._progress.wait_for(
-                lambda: (
-                    (self._published and self._published.size >= size)
-                    or self._publish_error
-                    or not self._thread.is_alive()
-                )
+            decided = self._progress.wait_for(
+                lambda: self._published_size() >= size or self._publish_error or self._ended,
+                timeout_seconds,
             )
             if self._published is not None and self._published.size >= size:
                 return self._published
+            if not decided:
+                raise TimeoutError("The log has not published a checkpoint yet.")
             raise self._publish_error or LogError(
                 "The log was closed before its checkpoint was published."
             )
@@ -222,8 +243,17 @@ class AuditLog:
             self._publish_up_to = self.size
             self._publish_if_due()
         finally:
-            with self._progress:
-                self._progress.notify_all()
+            self._end()
+
+    def _end(self) -> None:
+        """Nobody waits for a writer that is gone, whatever ended it."""
+        self._queue.close()
+        while tickets := self._queue.take(self._limits.batch_events_max, 0.0):
+            for ticket in tickets:
+                ticket._decide(LogError("The log's writer has ended.", next_step="Open it again."))
+        with self._progress:
+            self._ended = True
+            self._progress.notify_all()
 
     def _take(self) -> Sequence[Ticket] | None:
         pending = self._publish_up_to > self._published_size()
@@ -301,10 +331,15 @@ class AuditLog:
         if every is None or heartbeat is None:
             return
         quiet = time.monotonic() - self._last_entry_at
-        if quiet >= every.total_seconds():
-            event = heartbeat(self._clock(), every)
-            self._write([Ticket(Unit([prepare(event)]), 0, self._publish)])
-            self._last_entry_at = time.monotonic()
+        if quiet < every.total_seconds():
+            return
+        self._last_entry_at = time.monotonic()
+        try:
+            unit = Unit([prepare(heartbeat(self._clock(), every))])
+        except Exception as error:  # noqa: BLE001 - a heartbeat that cannot be made stops no writer
+            _logger.error("A heartbeat of the log could not be made (%s).", type(error).__name__)
+            return
+        self._write([Ticket(unit, 0, self._publish)])
 
     def _after_fork(self) -> None:
         """In the child: the writer's thread is gone, and the lock is the parent's."""
@@ -336,7 +371,8 @@ _open_logs: weakref.WeakSet[AuditLog] = weakref.WeakSet()
 
 def _close_all() -> None:
     for log in list(_open_logs):
-        log.close()
+        with suppress(Exception):  # the others are closed too; callers were told by their tickets
+            log.close()
 
 
 def _tell_forked() -> None:

@@ -23,7 +23,6 @@ from assay.audit_log.interface import Unit
 from assay.errors import LogError, LogFull
 from assay.vocabulary import Checkpoint
 
-
 Publisher = Callable[[int, float | None], Checkpoint]
 """Gives a published checkpoint of at least this size, within this many seconds."""
 

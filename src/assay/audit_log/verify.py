@@ -25,7 +25,7 @@ from itertools import islice, zip_longest
 from typing import Any
 
 from assay.audit_log.checkpoint import open_checkpoint
-from assay.audit_log.entry import citations, event_of
+from assay.audit_log.entry import CITES, citations, event_of
 from assay.audit_log.event_ids import id_key
 from assay.audit_log.interface import Damage, Evidence, Fault, IndexRow, Verification
 from assay.audit_log.merkle import HASH_BYTES, TILE_WIDTH, CompactRange
@@ -133,8 +133,9 @@ class _Walk:
                         what = "its bytes do not have the stored leaf hash"
                         self._fault(f"entry {number}", what)
             for number, entry in zip(numbers, data, strict=True):
-                for cited, media_type in citations(entry):
-                    self._cited[cited] = media_type, number
+                if CITES in entry:
+                    for cited, media_type in citations(entry):
+                        self._cited[cited] = media_type, number
             tree = self._grown(tree, leaves, sizes)
             self._progress(tree.size)
         return tree

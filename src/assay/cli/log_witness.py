@@ -40,8 +40,13 @@ _DAY_SECONDS = 86_400
 @click.option("--cert", type=_FILE, help="Certificate and chain (PEM): speak TLS 1.3.")
 @click.option("--key", type=_FILE, help="The certificate's key (PEM).")
 @click.option("--answer", type=_FILE, help="Answer the request in this file, without a network.")
-@click.option("--request", "old_size", type=click.IntRange(0), metavar="OLD-SIZE",
-              help="Print the request of this workspace's log, whose witness cosigned OLD-SIZE last.")  # fmt: skip
+@click.option(
+    "--request",
+    "old_size",
+    type=click.IntRange(0),
+    metavar="OLD-SIZE",
+    help="Print this log's request to a witness that cosigned OLD-SIZE last.",
+)
 @json_option
 def witness(
     settings: Path,
@@ -88,7 +93,7 @@ def witness(
 @settings_option
 @click.option(
     "--every",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 366 * _DAY_SECONDS),
     default=_DAY_SECONDS,
     show_default=True,
     metavar="SECONDS",

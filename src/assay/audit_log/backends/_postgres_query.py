@@ -88,7 +88,7 @@ def _where(wanted: EventQuery, kinds: Sequence[bytes] | None) -> Statement:
         values.append(microseconds(wanted.until))
     if wanted.after is not None:
         conditions.append("(occurred_at, idx) < (%s, %s)")
-        values += [microseconds(wanted.after.occurred_at), wanted.after.index]
+        values += [microseconds(wanted.after.occurred_at), wanted.after.entry]
     return _all(conditions), values
 
 

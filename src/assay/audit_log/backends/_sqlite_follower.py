@@ -1,9 +1,10 @@
 """The thread that fills the index behind the writer.
 
-The writer hands over what it committed; what it could not hand over (the log was opened with an index
-that lags) is read back from the entries. A follower that is too far behind makes the writer wait, so
-that memory stays bounded. A failure of the index never fails an append: the index is left behind, and
-whoever waits for it is told.
+The writer hands over what it committed; what it did not hand over (the log was opened with an index
+that lags) is read back from the entries. Too much that was handed over and is not indexed makes the
+writer wait, so that memory stays bounded; while the follower reads back, nothing more is handed over
+instead, so that an index made anew holds nobody up. A failure of the index never fails an append:
+whoever waits for the index is told, and where the failure may pass (a full disk) it tries again.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import apsw
 from assay.audit_log.backends._sqlite_index import IndexWriter
 from assay.audit_log.backends.sqlite_files import open_to_write
 from assay.audit_log.entry import event_of
-from assay.errors import AssayError
+from assay.errors import DiskFull
 from assay.vocabulary import Event
 
-LAG_MAX = 65_536
+HANDED_MAX = 65_536
+"""Events that wait in memory to be indexed."""
+RETRY_SECONDS = 2.0
 _CHUNK = 8_192
+_PASSING = (DiskFull, apsw.FullError, apsw.IOError, apsw.BusyError, apsw.CantOpenError)
 
 Entries = Callable[[int, int], Iterator[tuple[int, bytes]]]
 
@@ -34,7 +38,8 @@ class Follower:
         self._file = index_file
         self._entries = entries
         self._handed: deque[tuple[int, Sequence[Event]]] = deque()
-        self._committed = size
+        self._handed_events = 0
+        self._begun = self._committed = size
         self._covered = -1
         self._open = True
         self._failure: Exception | None = None
@@ -45,10 +50,12 @@ class Follower:
     def hand_over(self, first: int, events: Sequence[Event]) -> None:
         """Index these committed events in a moment; waits while too many are waiting."""
         with self._state:
-            while self._lag() > LAG_MAX and self._running():
+            while self._too_many() and self._running() and self._handed[0][0] <= self._covered:
                 self._state.wait()
             self._committed = first + len(events)
-            self._handed.append((first, events))
+            if self._running() and not self._too_many():
+                self._handed.append((first, events))
+                self._handed_events += len(events)
             self._state.notify_all()
 
     def settle(self, timeout_seconds: float | None) -> bool:
@@ -66,28 +73,44 @@ class Follower:
             self._state.notify_all()
         self._thread.join()
 
-    def _lag(self) -> int:
-        return self._committed - max(self._covered, 0)
+    def _too_many(self) -> bool:
+        return self._handed_events > HANDED_MAX
 
     def _running(self) -> bool:
         return self._failure is None and self._thread.is_alive()
 
     def _run(self) -> None:
+        while True:
+            try:
+                self._fill()
+                return
+            except Exception as error:  # noqa: BLE001 - whatever it is, an append never fails for it
+                self._stop(error)
+            if not self._tries_again():
+                return
+
+    def _fill(self) -> None:
+        index = IndexWriter(open_to_write(self._file, synchronous="NORMAL"))
         try:
-            index = IndexWriter(open_to_write(self._file, synchronous="NORMAL"))
-        except AssayError as error:
-            self._stop(error)
-            return
-        try:
+            if self._covered < 0 and index.covered > self._begun:
+                index.clear()  # it is of another log, or of a later state of this one
             self._set_covered(index.covered)
             while (work := self._next()) is not None:
                 first, events = work
                 index.add(first, events)
                 self._set_covered(first + len(events))
-        except (apsw.Error, AssayError) as error:
-            self._stop(error)
         finally:
             index.close()
+
+    def _tries_again(self) -> bool:
+        """After a moment, if the failure may pass."""
+        with self._state:
+            if isinstance(self._failure, _PASSING):
+                self._state.wait_for(lambda: not self._open, RETRY_SECONDS)
+                if self._open:
+                    self._failure = None
+                    return True
+        return False
 
     def _next(self) -> tuple[int, Sequence[Event]] | None:
         """The events that follow the covered ones; None when there is nothing more to do."""
@@ -97,7 +120,7 @@ class Follower:
             if self._covered >= self._committed:
                 return None
             while self._handed and self._handed[0][0] < self._covered:
-                self._handed.popleft()
+                self._popped()
             if self._handed and self._handed[0][0] == self._covered:
                 return self._joined()
             behind = self._handed[0][0] if self._handed else self._committed
@@ -106,13 +129,16 @@ class Follower:
 
     def _joined(self) -> tuple[int, Sequence[Event]]:
         """What was handed over, several batches as one: fewer and larger transactions."""
-        first, events = self._handed.popleft()
-        if not self._handed:
-            return first, events
+        first, events = self._popped()
         joined = list(events)
-        while self._handed and len(joined) < _CHUNK:
-            joined += self._handed.popleft()[1]
+        while self._handed and len(joined) < _CHUNK and self._handed[0][0] == first + len(joined):
+            joined += self._popped()[1]
         return first, joined
+
+    def _popped(self) -> tuple[int, Sequence[Event]]:
+        first, events = self._handed.popleft()
+        self._handed_events -= len(events)
+        return first, events
 
     def _set_covered(self, covered: int) -> None:
         with self._state:
@@ -123,4 +149,5 @@ class Follower:
         with self._state:
             self._failure = error
             self._handed.clear()
+            self._handed_events = 0
             self._state.notify_all()

@@ -32,6 +32,7 @@ from assay.audit_log.backends._blocks import (
 )
 from assay.audit_log.interface import EventQuery
 from assay.canonical import microseconds
+from assay.errors import LogBusy
 from assay.vocabulary import Event
 
 SCHEMA = """
@@ -80,11 +81,21 @@ class IndexWriter:
                     self._add_block(block_of(first + at, rows[at:end]))
                     at = end
                 self._count_hours(rows)
-                self._db.execute("UPDATE covered SET size = ?", (first + len(events),))
-        except apsw.Error:
+                sql = "UPDATE covered SET size = ? WHERE size = ?"
+                self._db.execute(sql, (first + len(events), first))
+                if self._db.changes() != 1:
+                    raise LogBusy("Another process has filled the index of this log.")
+        except (apsw.Error, LogBusy):
             self._kinds.clear()
             self._words.clear()
             raise
+
+    def clear(self) -> None:
+        """Forget everything: it covers no entry."""
+        with self._db:
+            for table in ("block", "member", "hourly", "kind", "word"):
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - a plain name
+            self._db.execute("UPDATE covered SET size = 0")
 
     def close(self) -> None:
         """Release the file."""
@@ -266,7 +277,7 @@ class IndexReader:
                 return None
             words.append(None if row is None else int(row[0]))
         kinds = None
-        if wanted.type or wanted.severity_min is not None or wanted.outcome is not None:
+        if wanted.type is not None or wanted.severity_min is not None or wanted.outcome is not None:
             kinds = frozenset(self._wanted_kinds(wanted))
             if not kinds:
                 return None

@@ -19,21 +19,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import accumulate, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import apsw
-import orjson
 
-from assay.atomic import make_folder, write_atomically
+from assay.atomic import make_folder
 from assay.audit_log.backends._sqlite_follower import Follower
 from assay.audit_log.backends._sqlite_index import SCHEMA as INDEX_SCHEMA
+from assay.audit_log.backends._sqlite_published import publish, publish_again
+from assay.audit_log.backends._sqlite_rows import fresh_of, indices_of, places
 from assay.audit_log.backends.sqlite_files import (
     DATABASE,
     INDEX,
     LOCK,
-    PUBLISHED_CHECKPOINT,
     RUN_VERIFY,
     log_error,
     make_database,
@@ -42,7 +42,7 @@ from assay.audit_log.backends.sqlite_files import (
     take_lock,
 )
 from assay.audit_log.backends.sqlite_reader import SqliteLogReader
-from assay.audit_log.entry import event_of
+from assay.audit_log.entry import citations, event_of
 from assay.audit_log.event_ids import id_key
 from assay.audit_log.interface import HeadSigner, Prepared, Unit, Written
 from assay.audit_log.merkle import HASH_BYTES, CompactRange, TileNode
@@ -90,7 +90,8 @@ class SqliteLogStore(SqliteLogReader):
 
         Raises:
             LogBusy: another process writes this log.
-            LogDamaged: the file is not a log, or its head does not fit its entries.
+            LogDamaged: the file is not a log, its head does not fit its entries, or more of it was
+                published than there is.
             NotWritable, DiskFull
         """
         make_folder(folder)
@@ -103,6 +104,7 @@ class SqliteLogStore(SqliteLogReader):
             self._db = self._open()
             self._fence = self._raise_fence()
             self._tree = self._checked_tree()
+            publish_again(folder, self.newest_note(), self._tree.size, verifier)
             self._follower = self._follow()
         except BaseException:
             self.close()
@@ -131,7 +133,9 @@ class SqliteLogStore(SqliteLogReader):
         before = self._tree
         with self._transaction():
             known = self._insert_ids(prepared)
-            fresh = prepared if not known else _fresh(prepared, known, before.size)
+            fresh = prepared if not known else fresh_of(prepared, known, before.size)
+            if known and exhibits:
+                exhibits = self._cited(exhibits, fresh, known)
             after, nodes = before.grow([entry.leaf for entry in fresh])
             self._insert_entries(fresh, exhibits, nodes)
             if fresh:
@@ -140,7 +144,7 @@ class SqliteLogStore(SqliteLogReader):
         events = [entry.event for entry in fresh]
         if events and self._follower is not None:
             self._follower.hand_over(before.size, events)
-        indices = _indices(units, before.size, known)
+        indices = indices_of(units, before.size, known)
         return Written(indices, after, before.size, events)
 
     def recover(self) -> CompactRange:
@@ -149,6 +153,8 @@ class SqliteLogStore(SqliteLogReader):
             self._db.close()
         self._db = self._open()
         self._tree = self._checked_tree()
+        if self._follower is not None:
+            self._follower.hand_over(self._tree.size, ())
         return self._tree
 
     def keep_checkpoint(self, size: int, note: str) -> None:
@@ -156,7 +162,9 @@ class SqliteLogStore(SqliteLogReader):
         with self._transaction():
             sql = "INSERT INTO checkpoint VALUES (?, ?) ON CONFLICT DO UPDATE SET note = excluded.note"
             self._db.execute(sql, (size, note))
-        write_atomically(self.folder / PUBLISHED_CHECKPOINT, note.encode(), mode=0o640)
+            if self._row("SELECT fence FROM head")[0] != self._fence:
+                raise self._taken_over()
+        publish(self.folder, note)
 
     def settle(self, timeout_seconds: float | None = None) -> bool:
         """Wait until the index has caught up with the entries."""
@@ -193,7 +201,7 @@ class SqliteLogStore(SqliteLogReader):
         first = self._tree.size
         keys = [id_key(entry.event.id) for entry in prepared]
         self._db.execute("SAVEPOINT ids")
-        self._db.execute(_IDS, (b"".join(keys), first, _places(keys)))
+        self._db.execute(_IDS, (b"".join(keys), first, places(keys)))
         if self._db.changes() == len(keys) or not keys:
             self._db.execute("RELEASE ids")
             return {}
@@ -214,7 +222,7 @@ class SqliteLogStore(SqliteLogReader):
         data = [entry.data for entry in fresh]
         leaves = b"".join([entry.leaf for entry in fresh])
         if data:
-            values = (self._tree.size, b"".join(data), leaves, _places(data))
+            values = (self._tree.size, b"".join(data), leaves, places(data))
             self._db.execute(_ENTRIES, values)
         if exhibits:
             self._db.executemany(_CITED, [(e.digest, e.media_type, e.data) for e in exhibits])
@@ -225,10 +233,26 @@ class SqliteLogStore(SqliteLogReader):
         head = (after.size, b"".join(after.subtrees), sign(after), before.size, self._fence)
         self._db.execute(_HEAD, head)
         if self._db.changes() != 1:
-            raise LogBusy(
-                f"Another process has taken over the log {self.folder}.",
-                next_step="Open it again; nothing that was not acknowledged was written.",
-            )
+            raise self._taken_over()
+
+    def _taken_over(self) -> LogBusy:
+        return LogBusy(
+            f"Another process has taken over the log {self.folder}.",
+            next_step="Open it again; nothing that was not acknowledged was written.",
+        )
+
+    def _cited(
+        self, exhibits: Sequence[Exhibit], fresh: Sequence[Prepared], known: dict[bytes, int]
+    ) -> list[Exhibit]:
+        """Those that the entries cite. An event that comes a second time may cite other bytes than its
+        entry does, since only its id says that it is the same."""
+        kept = [
+            bytes(row[0])
+            for index in known.values()
+            for row in self._db.execute("SELECT bytes FROM entry WHERE idx = ?", (index,))
+        ]
+        cited = {one for data in (*kept, *(e.data for e in fresh)) for one in citations(data)}
+        return [exhibit for exhibit in exhibits if (exhibit.digest, exhibit.media_type) in cited]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -276,35 +300,3 @@ class SqliteLogStore(SqliteLogReader):
         """Entries for the follower's thread, through a connection of its own."""
         with SqliteLogReader(self.folder, self.verifier) as reader:
             yield from reader.entries(start, end)
-
-
-def _places(parts: Sequence[bytes]) -> str:
-    """Where each part lies in the joined bytes, as a JSON list for the statements above."""
-    lengths = list(map(len, parts))
-    offsets = accumulate(lengths, initial=0)
-    return orjson.dumps([o << 16 | n for o, n in zip(offsets, lengths, strict=False)]).decode()
-
-
-def _fresh(prepared: Sequence[Prepared], known: dict[bytes, int], first: int) -> list[Prepared]:
-    """Those that are not in the log yet, each id once."""
-    entries = {
-        known[key]: entry for key, entry in reversed(_keyed(prepared)) if known[key] >= first
-    }
-    return [entries[index] for index in sorted(entries)]
-
-
-def _keyed(prepared: Sequence[Prepared]) -> list[tuple[bytes, Prepared]]:
-    return [(id_key(entry.event.id), entry) for entry in prepared]
-
-
-def _indices(
-    units: Sequence[Unit], first: int, known: dict[bytes, int]
-) -> tuple[tuple[int, ...], ...]:
-    if known:
-        return tuple(tuple(known[id_key(e.event.id)] for e in unit.entries) for unit in units)
-    indices, at = [], first
-    for unit in units:
-        count = len(unit.entries)
-        indices.append((at,) if count == 1 else tuple(range(at, at + count)))
-        at += count
-    return tuple(indices)

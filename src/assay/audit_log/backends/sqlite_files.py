@@ -82,6 +82,19 @@ def open_log_file(path: Path) -> apsw.Connection:
     return _opened(path, writing=False)
 
 
+def published_note(folder: Path) -> str | None:
+    """The checkpoint that lies beside the log; None where there is none.
+
+    Raises:
+        LogError: it cannot be read.
+    """
+    path = folder / PUBLISHED_CHECKPOINT
+    try:
+        return path.read_text("utf-8", "surrogateescape") if path.exists() else None
+    except OSError as error:
+        raise LogError(f"{path} cannot be read ({error.strerror}).") from error
+
+
 def log_error(name: str, error: apsw.Error) -> LogError | DiskFull:
     """What a refusal of SQLite is called; never with a value in it."""
     if isinstance(error, apsw.FullError | apsw.IOError):

@@ -146,11 +146,8 @@ class SqliteLogReader:
         """Index and bytes of the matching entries, newest first by instant, then by index."""
         with self._named_errors(), self._index() as index:
             covered = index.covered if index else 0
-            tail = self._tail(covered, wanted)
-            if index is None:
-                yield from ((number, data) for _, number, data in islice(tail, wanted.limit))
-                return
-            found = ((at, number, None) for at, number in index.find(wanted))
+            tail = heapq.nlargest(wanted.limit, self._tail(covered, wanted))
+            found = ((at, number, None) for at, number in index.find(wanted)) if index else ()
             merged = heapq.merge(found, tail, key=lambda row: row[:2], reverse=True)
             for _, number, data in islice(merged, wanted.limit):
                 yield number, self.entry(number) if data is None else data
@@ -184,24 +181,23 @@ class SqliteLogReader:
         return None if row is None else open_checkpoint(str(row[0]), self.verifier)
 
     def _tail(self, covered: int, wanted: EventQuery) -> Iterator[tuple[int, int, bytes]]:
-        """Instant, index and bytes of matching entries that no index covers, newest first."""
-        found = []
+        """Instant, index and bytes of matching entries that no index covers, in the log's order."""
         for number, data in self.entries(max(covered, self.minimum_index), self.size):
             event = event_of(data)
             if matches(event, number, wanted):
-                found.append((*sort_key(event, number), data))
-        found.sort(reverse=True)
-        return iter(found)
+                yield (*sort_key(event, number), data)
 
     @contextmanager
     def _index(self) -> Iterator[IndexReader | None]:
-        """The index as it is now; None where there is none to read."""
+        """The index as it is now, however it grows meanwhile; None where there is none to read."""
         path = self.folder / INDEX
         try:
             db = open_to_read(path) if path.exists() else None
         except apsw.Error:
             db = None
         try:
+            if db is not None:
+                db.execute("BEGIN")
             yield None if db is None else IndexReader(db)
         finally:
             if db is not None:
