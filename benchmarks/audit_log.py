@@ -340,7 +340,7 @@ def _called(given: Sequence[Event], append: Callable[[Event], object]) -> None:
         thread.join()
 
 
-def _nothing_published(_: int) -> Any:
+def _nothing_published(_: int, __: float | None) -> Any:
     raise NotImplementedError("a plain writer publishes nothing")
 
 

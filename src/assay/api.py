@@ -167,11 +167,11 @@ def verify_log(settings: Path | str | Settings = Path(), *retained: str) -> Veri
     Raises:
         LogError: there is none, or it cannot be read.
     """
-    from assay.audit_log.backends.sqlite_evidence import verify
-    from assay.bootstrap import read_verifier_key
+    from assay.audit_log.opening import verify_log as verify
+    from assay.bootstrap import log_place, read_verifier_key
 
     read = _settings(settings)
-    return verify(read.workspace_folder, read_verifier_key(read), retained)
+    return verify(log_place(read), read_verifier_key(read), retained)
 
 
 def _settings(given: Path | str | Settings) -> Settings:

@@ -18,19 +18,21 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from assay import plugins
 from assay._toml_places import nearest
 from assay.atomic import make_folder, write_atomically
 from assay.audit_log.backends.sqlite_files import DATABASE, PUBLISHED_CHECKPOINT
-from assay.audit_log.backends.sqlite_reader import SqliteLogReader
 from assay.audit_log.emitting.delivery import deliver
+from assay.audit_log.heartbeat import heartbeat
+from assay.audit_log.interface import LogReader
 from assay.audit_log.log import AuditLog
 from assay.audit_log.notes import KeyType, VerifierKey, cosigner_key, parse_verifier_key
-from assay.audit_log.opening import open_sqlite_log
-from assay.audit_log.signer import LogSigner
+from assay.audit_log.opening import LogPlace, open_log, open_reader
+from assay.audit_log.signer import Cosigners, LogSigner, no_cosigners
 from assay.audit_log.trust import Trust
 from assay.crypto.pseudonym import pseudonym
 from assay.crypto.signing import MlDsa44Key, SigningKey, secret_from_file
@@ -39,6 +41,7 @@ from assay.law.applicability import check_facts
 from assay.law.catalogues import catalogue
 from assay.parts import Clock, Parts
 from assay.settings import Settings
+from assay.vocabulary import Target, TargetKind
 
 VERIFIER_FILE = "log.vkey"
 LOCK, RECORDS = "log.lock", "records.sqlite"
@@ -89,8 +92,9 @@ def open_log_for_writing(settings: Settings) -> AuditLog:
     folder = settings.workspace_folder
     make_folder(folder)
     make_folder(folder / "keys")
-    vkey, fresh = folder / VERIFIER_FILE, not (folder / DATABASE).exists()
-    if fresh and (folder / PUBLISHED_CHECKPOINT).exists():
+    vkey, place = folder / VERIFIER_FILE, log_place(settings)
+    fresh = not (vkey.exists() if place.url else place.begun)
+    if fresh and not place.url and (folder / PUBLISHED_CHECKPOINT).exists():
         raise LogDamaged(
             f"{folder} held a log, as {PUBLISHED_CHECKPOINT} says, but {DATABASE} is gone.",
             next_step="Restore it from your copy, or move the folder away to begin a new log.",
@@ -110,20 +114,30 @@ def open_log_for_writing(settings: Settings) -> AuditLog:
             next_step="Restore all of them from your copy; do not append until they agree.",
         )
     try:
-        return open_sqlite_log(folder, LogSigner(own[0].name, key, beside))
+        return open_log(
+            place,
+            LogSigner(own[0].name, key, beside, _cosigners(settings, own)),
+            heartbeat=partial(heartbeat, actor=actor_of(settings), target=_system(settings)),
+            heartbeat_every=_heartbeat_every(settings),
+        )
     except BaseException:
-        if fresh:
+        if fresh and not place.url:
             _remove_unbegun_log(folder)
         raise
 
 
-def open_log_for_reading(settings: Settings) -> SqliteLogReader:
+def log_place(settings: Settings) -> LogPlace:
+    """Where the workspace's log lives."""
+    return LogPlace(settings.workspace_folder, settings.log_url)
+
+
+def open_log_for_reading(settings: Settings) -> LogReader:
     """The workspace's log, which must be there.
 
     Raises:
         LogError
     """
-    return SqliteLogReader(settings.workspace_folder, read_verifier_key(settings))
+    return open_reader(log_place(settings), read_verifier_key(settings))
 
 
 def read_verifier_key(settings: Settings) -> VerifierKey:
@@ -137,12 +151,13 @@ def read_verifier_key(settings: Settings) -> VerifierKey:
 
 
 def read_trust(settings: Settings) -> Trust:
-    """The log's public keys, as a policy.
+    """The log's public keys, its witnesses and how many must cosign, as a policy.
 
     Raises:
         LogDamaged, LogError: as `read_verifier_key`.
+        SettingsError: a witness's key is none.
     """
-    return Trust(read_verifier_keys(settings))
+    return _trust(settings, read_verifier_keys(settings))
 
 
 def read_verifier_keys(settings: Settings) -> tuple[VerifierKey, ...]:
@@ -156,7 +171,7 @@ def read_verifier_keys(settings: Settings) -> tuple[VerifierKey, ...]:
     try:
         keys = parse_verifier_keys(path.read_text("utf-8", "replace"))
     except FileNotFoundError as error:
-        if (path.parent / DATABASE).exists():
+        if log_place(settings).begun:
             raise LogDamaged(
                 f"There is a log in {path.parent}, but not the key that verifies it, {path.name}.",
                 next_step="Restore it from your copy, or give it with `assay log verify --key`.",
@@ -188,6 +203,38 @@ def actor_of(settings: Settings) -> str:
     """The account that runs this, as a pseudonym that only the workspace's key leads back from."""
     key = secret_from_file(settings.workspace_folder / _PSEUDONYM_KEY, create=False)
     return pseudonym(key, "actor", _account())
+
+
+def _trust(settings: Settings, log_keys: tuple[VerifierKey, ...]) -> Trust:
+    witnesses = []
+    for name, witness in settings.log.witnesses.items():
+        try:
+            witnesses.append(parse_verifier_key(witness.key))
+        except BadNote as error:
+            raise SettingsError(
+                f"{settings.place('log', 'witnesses', name, 'key')}: {error.message}",
+                next_step="Write the key that `assay log witness --init` printed there.",
+            ) from error
+    return Trust(log_keys, tuple(witnesses), settings.log.quorum)
+
+
+def _cosigners(settings: Settings, log_keys: tuple[VerifierKey, ...]) -> Cosigners:
+    urls = [witness.url for witness in settings.log.witnesses.values()]
+    if not urls:
+        return no_cosigners
+    from assay.audit_log.witness.client import Witnesses
+
+    place, own = log_place(settings), log_keys[0]
+    return Witnesses(urls, _trust(settings, log_keys), lambda: open_reader(place, own))
+
+
+def _heartbeat_every(settings: Settings) -> timedelta | None:
+    seconds = settings.log.heartbeat_seconds
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _system(settings: Settings) -> Target:
+    return Target(TargetKind.SYSTEM, settings.organisation.name)
 
 
 def _remove_unbegun_log(folder: Path) -> None:

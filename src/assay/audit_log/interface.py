@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from types import TracebackType
+from typing import NamedTuple, Protocol, Self
 
 from assay.audit_log.merkle import CompactRange
 from assay.audit_log.notes import VerifierKey
@@ -183,6 +184,17 @@ class LogReader(Protocol):
 
     def close(self) -> None:
         """Release what it reads through."""
+
+    def __enter__(self) -> Self:
+        """The reader, closed when the block ends."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close."""
 
     def notes(self) -> Iterator[str]:
         """All published checkpoints, by size."""

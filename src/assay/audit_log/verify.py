@@ -21,19 +21,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
-from itertools import islice, zip_longest
-from typing import Any
+from itertools import islice
 
 from assay.audit_log.checkpoint import open_checkpoint
-from assay.audit_log.entry import CITES, citations, event_of
-from assay.audit_log.event_ids import id_key
-from assay.audit_log.interface import Damage, Evidence, Fault, IndexRow, Verification
+from assay.audit_log.entry import CITES, citations
+from assay.audit_log.interface import Damage, Evidence, Fault, Verification
 from assay.audit_log.merkle import HASH_BYTES, TILE_WIDTH, CompactRange
 from assay.audit_log.notes import VerifierKey
 from assay.audit_log.trust import Trust, trusted_checkpoint
-from assay.canonical import digest, microseconds
+from assay.audit_log.verify_projections import check_projections
+from assay.canonical import digest
 from assay.errors import BadNote, LogDamaged
-from assay.vocabulary import Checkpoint, Event
+from assay.vocabulary import Checkpoint
 
 PUBLISHED = "the published checkpoint"
 FAULTS_MAX = 1_000
@@ -92,7 +91,7 @@ class _Walk:
         self._check_published(opened, published, checkpoints)
         witnessed = self._witnessed(published, trust)
         if index:
-            self._check_projections(tree.size)
+            check_projections(self._evidence, tree.size, self._minimum, self._fault)
         return Verification(
             size=tree.size,
             root=tree.root,
@@ -118,9 +117,12 @@ class _Walk:
     def _walk_entries(self, sizes: set[int]) -> CompactRange:
         tree = self._walk_archived(sizes)
         self._minimum = tree.size
-        rows = self._evidence.stored_entries()
+        rows = self._entries()
         while batch := list(islice(rows, _BATCH)):
             numbers, data, stored = zip(*batch, strict=True)
+            if set(map(type, data)) != {bytes}:
+                self._fault(f"entry {numbers[0]}", "or one soon after it, is not stored as bytes")
+                break
             if numbers != tuple(range(tree.size, tree.size + len(batch))):
                 whole = sum(1 for n, i in enumerate(numbers, tree.size) if n == i)
                 tree = self._grown(tree, [_leaf(d) for d in data[:whole]], sizes)
@@ -139,6 +141,16 @@ class _Walk:
             tree = self._grown(tree, leaves, sizes)
             self._progress(tree.size)
         return tree
+
+    def _entries(self) -> Iterator[tuple[int, bytes, bytes]]:
+        """The stored entries, up to where they cannot be read."""
+        number = self._minimum
+        try:
+            for row in self._evidence.stored_entries():
+                number = row[0] + 1
+                yield row
+        except LogDamaged as error:
+            self._fault(f"entry {number}", error.message)
 
     def _walk_archived(self, sizes: set[int]) -> CompactRange:
         tree = CompactRange()
@@ -229,8 +241,9 @@ class _Walk:
         published: str | None,
         checkpoints: Sequence[tuple[int, str]],
     ) -> None:
-        """A checkpoint is kept before it is published, never the other way round."""
-        if checkpoints and published is None:
+        """A checkpoint is kept before it is published, never the other way round. So a crash before
+        the first one was published leaves one that is kept and none that is published."""
+        if len(checkpoints) > 1 and published is None:
             self._fault(PUBLISHED, "is missing: the tail may have been cut")
         for place, checkpoint in opened:
             if place == PUBLISHED and checkpoint.size not in dict(checkpoints):
@@ -245,91 +258,6 @@ class _Walk:
         except BadNote as error:
             self._fault(PUBLISHED, error.message)
             return None
-
-    def _check_projections(self, size: int) -> None:
-        for what in self._evidence.broken_storage():
-            self._fault("database file", what, Damage.INDEX)
-        self._check_nodes(size)
-        ids = self._evidence.stored_ids()
-        index = self._evidence.stored_index()
-        if index is None:
-            self._fault("index", "is not there; `assay log reindex` makes it", Damage.INDEX)
-        covered, rows = index or (0, iter(()))
-        self._compare(ids, rows, covered)
-
-    def _compare(
-        self, ids: Iterator[tuple[bytes, int]], rows: Iterator[IndexRow], covered: int
-    ) -> None:
-        """Walk entries, ids and index side by side."""
-        following_ids = _Following((index, key) for key, index in ids)
-        following_rows = _Following((row[0], row) for row in rows)
-        number = self._minimum - 1
-        for number, data, _ in self._evidence.stored_entries():
-            try:
-                event = event_of(data)
-            except LogDamaged as error:
-                self._fault(f"entry {number}", error.message)
-                continue
-            if following_ids.at(number) != [id_key(event.id)]:
-                what = "does not have the entry's id"
-                self._fault(f"index of entry {number}", what, Damage.INDEX)
-            if number < covered and following_rows.at(number) != [_index_row(number, event)]:
-                what = "does not say what the entry says"
-                self._fault(f"index of entry {number}", what, Damage.INDEX)
-        for stray in (following_ids.after(number), following_rows.after(number)):
-            if stray is not None:
-                self._fault(f"index of entry {stray}", "there is no such entry", Damage.INDEX)
-
-    def _check_nodes(self, size: int) -> None:
-        """Tile hashes, made again from the leaf hashes, level by level."""
-        stored = self._evidence.stored_nodes()
-        for said, expected in zip_longest(stored, self._expected_nodes(size)):
-            if said != expected:
-                level, number = (expected or said)[:2]
-                place = f"tile {level}/{number // TILE_WIDTH}"
-                self._fault(place, f"hash {number} is not that of the entries", Damage.INDEX)
-                return
-
-    def _expected_nodes(self, size: int) -> Iterator[tuple[int, int, bytes]]:
-        nodes: list[Any] = []
-        tree = CompactRange()
-        for _, hashes in self._evidence.archived_hashes():
-            leaves = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
-            tree, grown = tree.grow(leaves)
-            nodes += grown
-        rows = self._evidence.stored_entries()
-        while batch := list(islice(rows, _BATCH)):
-            tree, grown = tree.grow([_leaf(data) for _, data, _ in batch])
-            nodes += grown
-        return iter(sorted(tuple(node) for node in nodes))
-
-
-class _Following:
-    """Rows that are numbered in order, read along with something else that is."""
-
-    def __init__(self, rows: Iterator[tuple[int, Any]]) -> None:
-        self._rows = rows
-        self._next = next(rows, None)
-
-    def at(self, number: int) -> list[Any]:
-        """What there is for a number; what was passed over is skipped."""
-        found = []
-        while self._next is not None and self._next[0] <= number:
-            if self._next[0] == number:
-                found.append(self._next[1])
-            self._next = next(self._rows, None)
-        return found
-
-    def after(self, number: int) -> int | None:
-        """The first number after this one that there is; None if there is none."""
-        self.at(number)
-        return None if self._next is None else self._next[0]
-
-
-def _index_row(number: int, event: Event) -> IndexRow:
-    kind = (event.type, int(event.severity), event.outcome)
-    target = f"{event.target.kind.value}:{event.target.name}"
-    return number, microseconds(event.occurred_at), kind, event.actor, target
 
 
 def _leaf(data: bytes) -> bytes:

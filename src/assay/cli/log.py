@@ -40,6 +40,8 @@ _WORDS_MAX = 1_000
         "reindex": (f"{_PROOF}:reindex", "Make the index again from the entries."),
         "report": ("assay.cli.log_report:report", "What happened in a period."),
         "verify-report": ("assay.cli.log_report:verify_report", "Does a report hold?"),
+        "witness": ("assay.cli.log_witness:witness", "Cosign the checkpoints of other logs."),
+        "heartbeat": ("assay.cli.log_witness:heartbeat", "Say that nothing happened, if so."),
         "review": ("assay.cli.log_report:review", "Record that you looked."),
     },
 )

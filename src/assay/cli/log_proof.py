@@ -144,14 +144,14 @@ def export(folder: Path, settings: Path, json_file: str | None) -> int:
 @json_option
 def reindex(settings: Path, json_file: str | None) -> int:
     """Make index, ids and tile hashes again from the entries, which are the evidence."""
-    from assay.audit_log.opening import reindex_sqlite_log
-    from assay.bootstrap import read_verifier_key
+    from assay.audit_log.opening import reindex_log
+    from assay.bootstrap import log_place, read_verifier_key
     from assay.settings import read_settings
 
     read = read_settings(settings)
     key = read_verifier_key(read)
     with counting("entries", None) as told:
-        size = reindex_sqlite_log(read.workspace_folder, key, told)
+        size = reindex_log(log_place(read), key, told)
     write_json(json_file, {"schema": 1, "size": size})
     if json_file != "-":
         say(f"The index of {size} entries was made again.")
@@ -166,8 +166,8 @@ def _verify_live(
     *,
     index: bool,
 ) -> tuple[Verification, Trust]:
-    from assay.audit_log.backends.sqlite_evidence import verify as recompute
-    from assay.bootstrap import read_trust
+    from assay.audit_log.opening import verify_log
+    from assay.bootstrap import log_place, read_trust
     from assay.settings import read_settings
 
     read = read_settings(place)
@@ -175,8 +175,8 @@ def _verify_live(
     trust = _trust(key_file, trust_file, None) if given else read_trust(read)
     retained = [_text(path) for path in checkpoints]
     with counting("entries", None) as told:
-        seen = recompute(
-            read.workspace_folder,
+        seen = verify_log(
+            log_place(read),
             trust.log_keys[0],
             retained,
             trust=trust if trust.needed else None,

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from assay.audit_log.backends.sqlite_evidence import verify
-from assay.audit_log.backends.sqlite_files import DATABASE
 from assay.audit_log.interface import Damage, EventQuery
+from assay.audit_log.opening import verify_log
 from assay.audit_log.query import read_events
 from assay.bootstrap import (
     VERIFIER_FILE,
+    log_place,
     open_log_for_reading,
     read_verifier_key,
     read_verifier_keys,
@@ -74,7 +74,7 @@ def _modes(folder: Path, around: Surroundings) -> Iterator[Diagnosis]:
 
 def _keys(settings: Settings) -> Iterator[Diagnosis]:
     folder = settings.workspace_folder
-    if not (folder / DATABASE).exists():
+    if not log_place(settings).begun:
         return
     secrets: dict[str, bytes] = {}
     for name in _KEYS:
@@ -99,13 +99,13 @@ def _keys(settings: Settings) -> Iterator[Diagnosis]:
 
 def _log(settings: Settings) -> Iterator[Diagnosis]:
     folder = settings.workspace_folder
-    if not (folder / DATABASE).exists():
+    if not log_place(settings).begun:
         step = "`assay assess` begins one; if there was one, restore it from your copy."
         yield Diagnosis(Gravity.NOTE, f"There is no log in {folder} yet.", step)
         return
     if not (folder / VERIFIER_FILE).exists():
         return
-    faults = verify(folder, read_verifier_key(settings)).faults
+    faults = verify_log(log_place(settings), read_verifier_key(settings)).faults
     if not faults:
         return
     only_index = all(fault.damage is Damage.INDEX for fault in faults)
@@ -117,7 +117,7 @@ def _log(settings: Settings) -> Iterator[Diagnosis]:
 
 def _clock(settings: Settings, around: Surroundings) -> Iterator[Diagnosis]:
     folder = settings.workspace_folder
-    if not ((folder / DATABASE).exists() and (folder / VERIFIER_FILE).exists()):
+    if not (log_place(settings).begun and (folder / VERIFIER_FILE).exists()):
         return
     with open_log_for_reading(settings) as reader:
         newest = next((event for _, event in read_events(reader, EventQuery(limit=1))), None)

@@ -12,6 +12,7 @@ from assay.audit_log.interface import Damage, Fault
 from assay.audit_log.merkle import CompactRange, leaf_hash
 from tests.audit_log.backends.stored_logs import (
     SIGNER,
+    TWO,
     PostgresLog,
     StoredLog,
     append,
@@ -44,9 +45,11 @@ def faults_after(log: StoredLog, *statements: str) -> tuple[Fault, ...]:
         (["DELETE FROM entry"], "checkpoint of size 3"),
         (["UPDATE entry SET idx = 9 WHERE idx = 6"], "entry 6"),
         (
-            ["UPDATE entry SET idx = 99 WHERE idx = 3"]
-            + ["UPDATE entry SET idx = 3 WHERE idx = 4"]
-            + ["UPDATE entry SET idx = 4 WHERE idx = 99"],
+            [
+                "UPDATE entry SET idx = 99 WHERE idx = 3",
+                "UPDATE entry SET idx = 3 WHERE idx = 4",
+                "UPDATE entry SET idx = 4 WHERE idx = 99",
+            ],
             "checkpoint of size 5",
         ),
         (["INSERT INTO entry SELECT 7, bytes, leaf_hash FROM entry WHERE idx = 0"], "head"),
@@ -80,9 +83,7 @@ def test_an_entry_put_back_with_its_leaf_hash_is_found_by_the_checkpoint(
 
 def test_missing_and_uncited_evidence_is_found(stored: StoredLog) -> None:
     found = faults_after(stored, "DELETE FROM cited")
-    assert {one.what for one in found} == {
-        "is missing; cited by entry 4",
-    } | {f"is missing; cited by entry {n}" for n in (4,)}
+    assert [one.what for one in found] == ["is missing; cited by entry 4"] * 2
     stored.change("INSERT INTO cited VALUES ('sha256:00', 'text/plain', ?)", b"x")
     assert "is cited by no entry" in {one.what for one in stored.verify().faults}
 
@@ -102,7 +103,7 @@ def rewritten(log: StoredLog) -> None:
     leaves = [bytes(row[0]) for row in log.rows("SELECT leaf_hash FROM entry ORDER BY idx")]
     leaves[4] = leaf_hash(data)
     log.change("UPDATE entry SET bytes = ?, leaf_hash = ? WHERE idx = 4", data, leaves[4])
-    log.change("DELETE FROM cited WHERE digest NOT LIKE ?", _digest_of_one(log))
+    log.change("DELETE FROM cited WHERE digest = ?", TWO.digest)
     for (size,) in log.rows("SELECT size FROM checkpoint"):
         note = SIGNER.head(CompactRange().append(leaves[:size]))
         log.change("UPDATE checkpoint SET note = ? WHERE size = ?", note, size)
@@ -112,25 +113,15 @@ def rewritten(log: StoredLog) -> None:
     log.publish_in_place(SIGNER.head(tree))
 
 
-def _digest_of_one(log: StoredLog) -> str:
-    return str(log.rows("SELECT digest FROM cited WHERE bytes = 'evidence one'")[0][0])
-
-
 def test_a_rewritten_and_signed_log_is_caught_by_a_checkpoint_kept_elsewhere(
     stored: StoredLog,
 ) -> None:
     retained = [str(row[0]) for row in stored.rows("SELECT note FROM checkpoint ORDER BY size")]
-    if isinstance(stored, PostgresLog):
-        rewritten(stored)
-    else:
-        pytest.skip("the same attack on SQLite is in tests/audit_log")
-    assert stored.verify().evidence_intact
-    assert stored.verify(retained[0]).evidence_intact
+    rewritten(stored)
+    assert stored.verify().clean
+    assert stored.verify(retained[0]).clean
     found = stored.verify(*retained).faults
-    assert {one.place for one in found if one.damage is Damage.EVIDENCE} == {
-        "retained checkpoint 2",
-        "retained checkpoint 3",
-    }
+    assert [one.place for one in found] == ["retained checkpoint 2", "retained checkpoint 3"]
 
 
 def test_tile_hashes_ids_and_their_order_are_projections(log: StoredLog) -> None:
@@ -175,7 +166,7 @@ INDEX = [
 def flipped(value: Any, at: int) -> Any:
     """The value with one bit of one byte changed; text stays text."""
     raw = bytearray(value if isinstance(value, bytes) else value.encode())
-    raw[at] ^= 1
+    raw[at] ^= 0x40 if isinstance(value, bytes) else 1
     return bytes(raw) if isinstance(value, bytes) else raw.decode("utf-8", "replace")
 
 
@@ -189,7 +180,8 @@ def check_flips(log: StoredLog, cell: tuple[str, str, str, str], most: int | Non
         for at in range(len(value if isinstance(value, bytes) else value.encode()))
     ]
     assert places
-    for name, value, at in random.Random(1).sample(places, min(most or len(places), len(places))):
+    chosen = random.Random(1).sample(places, min(most or len(places), len(places)))  # noqa: S311
+    for name, value, at in chosen:
         changed = flipped(value, at)
         there = changed if key == column else name
         log.change(f"UPDATE {table} SET {column} = ? WHERE {key} = ?", changed, name)

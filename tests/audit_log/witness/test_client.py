@@ -83,7 +83,7 @@ def answering(
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815 - a name of the library
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass
@@ -164,9 +164,12 @@ def test_a_liar_among_three_spoils_nothing(folders: list[Path]) -> None:
 
 def test_one_witness_under_two_urls_counts_once(folders: list[Path]) -> None:
     log, trust = a_log(5), trust_in(folders, 2)
-    with serving(folders[0]) as one, serving(folders[0], prefix="/x") as same:
-        with pytest.raises(TooFewWitnesses, match="1 of the 2"):
-            asking([one.url, same.url], trust, log)(checkpoint_of(log))
+    with (
+        serving(folders[0]) as one,
+        serving(folders[0], prefix="/x") as same,
+        pytest.raises(TooFewWitnesses, match="1 of the 2"),
+    ):
+        asking([one.url, same.url], trust, log)(checkpoint_of(log))
 
 
 def test_cosignatures_of_strangers_are_left_out(folders: list[Path]) -> None:
@@ -276,7 +279,9 @@ SIZE_TYPE = {"Content-Type": "text/x.tlog.size"}
         (404, {}, b"", "does not know the log"),
         (500, {}, b"\x1b[31m", "answered 500"),
         (301, {"Location": "http://127.0.0.1:1/"}, b"", "answered 301"),
-        (200, {"Content-Length": "100"}, b"x", "IncompleteRead"),
+        (200, {"Content-Length": "100"}, b"x", "no cosignature"),
+        (409, SIZE_TYPE, b"5", "not a decimal"),
+        (409, SIZE_TYPE, b"5\n6\n", "not a decimal"),
         (200, {"Transfer-Encoding": "chunked"}, b"zz", "IncompleteRead"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -156,5 +155,5 @@ def test_what_was_kept_is_not_forgotten_silently(
 def test_only_its_owner_reads_it(view: ClientView, tmp_path: Path) -> None:
     log = a_log(5)
     view.see(note(log), TRUST, log)
-    modes = {os.stat(path).st_mode & 0o777 for path in (tmp_path / "seen").iterdir()}
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "seen").iterdir()}
     assert modes == {0o600}

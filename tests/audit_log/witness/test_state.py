@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -49,11 +50,16 @@ def test_it_remembers_when_it_is_opened_again(folder: Path) -> None:
 
 def test_a_decision_that_fails_leaves_nothing(folder: Path) -> None:
     with WitnessState(folder) as state:
-        with pytest.raises(AttributeError), state.deciding("a") as decision:
-            decision.keep(ONE)
-            decision.keep(None)  # type: ignore[arg-type]
+        with pytest.raises(AttributeError):
+            _keep(state, ONE, None)
         with state.deciding("a") as decision:
             assert decision.last is None
+
+
+def _keep(state: WitnessState, *seen: Any) -> None:
+    with state.deciding("a") as decision:
+        for one in seen:
+            decision.keep(one)
 
 
 def test_every_commit_is_synced(folder: Path) -> None:

@@ -34,11 +34,13 @@ Entries = Callable[[int, int], Iterator[tuple[int, bytes]]]
 class Follower:
     """Keeps the index of one log up with its entries."""
 
-    def __init__(self, index_file: Path, entries: Entries, size: int) -> None:
+    def __init__(self, index_file: Path, entries: Entries, minimum: int, size: int) -> None:
+        """Begin to follow a log whose entries from `minimum` up to `size` (not included) are here."""
         self._file = index_file
         self._entries = entries
         self._handed: deque[tuple[int, Sequence[Event]]] = deque()
         self._handed_events = 0
+        self._minimum = minimum
         self._begun = self._committed = size
         self._covered = -1
         self._open = True
@@ -92,8 +94,9 @@ class Follower:
     def _fill(self) -> None:
         index = IndexWriter(open_to_write(self._file, synchronous="NORMAL"))
         try:
-            if self._covered < 0 and index.covered > self._begun:
-                index.clear()  # it is of another log, or of a later state of this one
+            if self._covered < 0 and not self._minimum <= index.covered <= self._begun:
+                # It is new, or of another log, or of a later state of this one.
+                index.begin_at(self._minimum)
             self._set_covered(index.covered)
             while (work := self._next()) is not None:
                 first, events = work

@@ -90,12 +90,12 @@ class IndexWriter:
             self._words.clear()
             raise
 
-    def clear(self) -> None:
-        """Forget everything: it covers no entry."""
+    def begin_at(self, entry: int) -> None:
+        """Forget everything; what comes next is this entry."""
         with self._db:
             for table in ("block", "member", "hourly", "kind", "word"):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - a plain name
-            self._db.execute("UPDATE covered SET size = 0")
+            self._db.execute("UPDATE covered SET size = ?", (entry,))
 
     def close(self) -> None:
         """Release the file."""
@@ -217,8 +217,11 @@ class IndexReader:
         self,
     ) -> Iterator[tuple[int, int, tuple[str, int, str] | None, str | None, str | None]]:
         """All of the index: entry, instant, kind, actor, target; None for a number without text."""
-        kinds = {row[0]: row[1:] for row in self._db.execute("SELECT * FROM kind")}
-        words = dict(self._db.execute("SELECT * FROM word"))
+        # As bytes, so that text which is damaged shows at the entries that it belongs to.
+        sql = "SELECT id, type, severity, CAST(outcome AS BLOB) FROM kind"
+        kinds = {id_: (type_, n, _text(o)) for id_, type_, n, o in self._db.execute(sql)}
+        texts = self._db.execute("SELECT id, CAST(text AS BLOB) FROM word")
+        words = {id_: _text(text) for id_, text in texts}
         for row in self._db.execute(f"{_BLOCK} ORDER BY first"):
             block = Block(*row)
             for index, (at, kind, actor, target) in enumerate(block.rows(), block.first):
@@ -297,6 +300,10 @@ def _number(db: apsw.Connection, sql: str, *values: str | int) -> int:
     """The one number that a statement gives."""
     row: Any = db.execute(sql, values).fetchone()
     return int(row[0])
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
 
 
 def _border(index: int) -> int:

@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
 from assay.errors import (
@@ -75,6 +75,9 @@ class Place:
     name: str
     schema: str
     conninfo: str = field(repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("where a log is may hold a password, and is not pickled")
 
 
 def place_of(url: str) -> Place:

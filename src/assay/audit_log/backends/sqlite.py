@@ -294,7 +294,7 @@ class SqliteLogStore(SqliteLogReader):
         path = self.folder / INDEX
         if not path.exists():
             make_database(path, INDEX_SCHEMA)
-        return Follower(path, self._read_entries, self._tree.size)
+        return Follower(path, self._read_entries, self.minimum_index, self._tree.size)
 
     def _read_entries(self, start: int, end: int) -> Iterator[tuple[int, bytes]]:
         """Entries for the follower's thread, through a connection of its own."""

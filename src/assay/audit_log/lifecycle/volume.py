@@ -5,6 +5,7 @@ Nothing is believed here; `verify_archive.py` verifies a volume.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,7 @@ class Volume:
         """
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder)
+        self._known: dict[Subtree, bytes] | None = None
 
     def entry(self, index: int) -> bytes:
         """The bytes of an entry.
@@ -102,21 +104,20 @@ class Volume:
             raise LogDamaged(f"The bytes kept as {wanted} in {self.folder} have another digest.")
         return data
 
-    def tree(self, around: int | None = None) -> KnownTree:
-        """The tree of the checkpoint; `around` is the bundle whose entries' own hashes are known too.
+    def tree(self, around: int) -> KnownTree:
+        """The tree of the checkpoint; of the bundle `around` every leaf hash is known.
 
         Raises:
             LogDamaged: a tile cannot be read.
         """
-        known: dict[Subtree, bytes] = dict(self.manifest.known)
-        for bundle in self.manifest.bundles:
-            hashes = hashes_of(self.leaves(bundle))
-            first = bundle * TILE_WIDTH
-            if bundle == around:
-                known |= {(first + n, 0): node for n, node in enumerate(hashes)}
-            else:
-                known[first, TILE_HEIGHT] = full_root(hashes)
-        return KnownTree(self.manifest.size, known)
+        if self._known is None:
+            self._known = dict(self.manifest.known)
+            for bundle in self.manifest.bundles:
+                root = full_root(hashes_of(self.leaves(bundle)))
+                self._known[bundle * TILE_WIDTH, TILE_HEIGHT] = root
+        leaves = enumerate(hashes_of(self.leaves(around)), around * TILE_WIDTH)
+        inside: dict[Subtree, bytes] = {(index, 0): leaf for index, leaf in leaves}
+        return KnownTree(self.manifest.size, ChainMap(inside, self._known))
 
     def proof(self, index: int) -> TlogProof:
         """The proof that an entry is in the log that the volume's checkpoint was signed for.

@@ -155,7 +155,9 @@ class Witnesses:
                 return lines
             if status != 409 or content_type != SIZE_TYPE:
                 raise LogError(_REFUSALS.get(status, f"it answered {status}"))
-            old_size = decimal(body.removesuffix("\n"), "the size that it says it cosigned")
+            size, line_feed, rest = body.partition("\n")
+            whole = line_feed and not rest
+            old_size = decimal(size if whole else "", "the size that it says it cosigned")
             if old_size > checkpoint.size:
                 raise LogError(
                     f"it says that it cosigned {old_size} entries, and the log has"

@@ -125,8 +125,6 @@ def _proof(
 ) -> tuple[bytes, ...]:
     try:
         return consistency_proof(tiles, old.size, new.size)
-    except LogDamaged:
-        raise
     except LogError:
         if new is now:
             raise

@@ -251,7 +251,8 @@ class _Handler(BaseHTTPRequestHandler):
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What the library refuses by itself: a request line or headers that cannot be."""
         self.command = getattr(self, "command", None) or ""
-        self.request_version = getattr(self, "request_version", "") or self.protocol_version
+        # The library takes what it does not understand for HTTP/0.9, which has no status line.
+        self.request_version = self.protocol_version
         self._refuse(code, "The request is not understood.")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name

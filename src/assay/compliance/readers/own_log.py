@@ -10,12 +10,10 @@ to whoever could not write there, and the facts say so.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from assay.audit_log.backends.sqlite_evidence import verify
-from assay.audit_log.backends.sqlite_reader import SqliteLogReader
 from assay.audit_log.entry import event_of
 from assay.audit_log.notes import VerifierKey, parse_verifier_key
+from assay.audit_log.opening import LogPlace, open_reader, verify_log
 from assay.compliance.interface import Scene
 from assay.compliance.observing import of_the_system
 from assay.errors import AssayError
@@ -36,10 +34,11 @@ class OwnLog:
 
 
 def _facts(scene: Scene) -> Facts:
+    place = LogPlace(scene.log_folder, scene.settings.log_url)
     try:
         key = parse_verifier_key(scene.verifier_key)
-        seen = verify(scene.log_folder, key)
-        earlier = _earlier(scene.log_folder, key, seen.size) if seen.clean else None
+        seen = verify_log(place, key)
+        earlier = _earlier(place, key, seen.size) if seen.clean else None
     except AssayError as error:
         return not_measured(error.message, error.next_step)
     return {
@@ -59,11 +58,11 @@ def _facts(scene: Scene) -> Facts:
     }
 
 
-def _earlier(folder: Path, key: VerifierKey, size: int) -> int:
+def _earlier(place: LogPlace, key: VerifierKey, size: int) -> int:
     """How many of the first `size` entries were there before this assessment began."""
     if not size:
         return 0
-    with SqliteLogReader(folder, key) as log:
+    with open_reader(place, key) as log:
         newest = event_of(log.entry(size - 1))
     begins = newest.type == "assessment" and newest.action == "begin"
     return size - 1 if begins else size
