@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.audit_log.backends import _sqlite_index, _sqlite_index_check
 from assay.audit_log.entry import citation, new_event
 from assay.audit_log.opening import open_sqlite_log
 from assay.audit_log.signer import LogSigner
@@ -48,3 +49,11 @@ def small_log(tmp_path: Path) -> Path:
         log.keep([event(3), event(4, first, second)], [first, second])
         log.keep([event(5), event(6)])
     return folder
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 3 entries and super-blocks of 8, so that a few events cross their borders."""
+    monkeypatch.setattr(_sqlite_index, "BLOCK_MAX", 3)
+    for module in (_sqlite_index, _sqlite_index_check):
+        monkeypatch.setattr(module, "SUPER_SHIFT", 3)

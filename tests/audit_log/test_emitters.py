@@ -131,6 +131,22 @@ def _append(folder: Path) -> Path:
     return folder
 
 
+def _review(folder: Path) -> Path:
+    folder = _append(folder)
+    out = folder / "log.json"
+    made = command("log", "report", folder, "--format", "json", "--out", out)
+    assert made.status == 0, made.err
+    done = command("log", "review", out, "--settings", folder)
+    assert done.status == 0, done.err
+    return folder
+
+
+def _heartbeat(folder: Path) -> Path:
+    workspace = make_workspace(folder)
+    assert command("log", "heartbeat", "--settings", workspace.toml).status == 0
+    return folder
+
+
 def _events_in(workspace: Workspace) -> list[dict[str, Any]]:
     done = command("log", "query", workspace.toml, "--limit", "10000", "--json", "-")
     assert done.status == 0, done.err
@@ -181,6 +197,8 @@ _COMMANDS: dict[str, Callable[[Path], Path]] = {
     "assay model robustness": _robustness,
     "assay demo": _demo,
     event_types.APPEND: _append,
+    "assay log review": _review,
+    "assay log heartbeat": _heartbeat,
 }
 _CALLS: dict[str, Callable[[AuditLog, str], None]] = {
     event_types.AUDITED: _audited,

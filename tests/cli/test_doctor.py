@@ -181,7 +181,9 @@ def test_random_bytes_in_any_file_are_a_diagnosis_and_no_crash(project: Path, se
     for path, data in good.items():
         path.write_bytes(rng.randbytes(rng.choice([0, 7, 32, 5_000])))
         found = said(project)
-        if not path.name.endswith(harmless):
+        if path.name == "log-index.sqlite":  # can be made again
+            assert Gravity.WARNING in [d.severity for d in found], path.name
+        elif not path.name.endswith(harmless):
             assert Gravity.PROBLEM in [d.severity for d in found], path.name
         path.write_bytes(data)
 

@@ -196,6 +196,33 @@ def test_a_workspace_and_a_witness_by_files(tmp_path: Path) -> None:
         _append(workspace)
 
 
+def test_a_workspace_asks_the_witness_of_its_settings(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "w")
+    _append(workspace)
+    witness, vkey = tmp_path / "witness", workspace.state / "log.vkey"
+    made = run("--init", "--folder", witness, "--name", NAME, "--log", vkey)
+    with listening(witness) as (_, said):
+        with workspace.toml.open("a") as toml:
+            toml.write(
+                f'\n[log]\nquorum = 1\n[log.witnesses.one]\nurl = "{said["url"]}"\n'
+                f'key = "{made.out.strip()}"\n'
+            )
+        _append(workspace)
+        keys = [parse_verifier_key(line) for line in vkey.read_text().splitlines()]
+        trust = Trust(tuple(keys), (parse_verifier_key(made.out),), 1)
+        note = (workspace.state / "log.checkpoint").read_text()
+        assert trusted_checkpoint(note, trust).checkpoint.size == 2
+    down = command("log", "append", "--settings", workspace.toml, "--action", "look")
+    assert down.status == 3
+    assert "0 of the 1 witnesses" in down.err
+    # It is durable all the same, and published when the witness is there again.
+    with listening(witness, "--prefix", "") as (_, again):
+        workspace.change(said["url"], again["url"])
+        _append(workspace)
+    note = (workspace.state / "log.checkpoint").read_text()
+    assert trusted_checkpoint(note, trust).checkpoint.size == 4
+
+
 def test_a_request_from_beyond_the_log_is_refused(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "w")
     _append(workspace)

@@ -18,6 +18,8 @@ _NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 _LINK = re.compile(r"\[[^\]]*\]\((?P<to>[^)\s]+)\)")
 _SPAN = re.compile(r"`([^`\n]+)`")
 _COMMAND = re.compile(r"(?:^|[|;(] ?|&& )assay ((?:[a-z-]+)(?: +[^`|;&#]*)?)")
+_LABEL = re.compile(r" v\d+$|-v\d+$")
+"""How the labels end that keep the uses of a key apart; they begin with `assay` too."""
 _TREE_PATH = re.compile(r"(?<![\w./-])(?:src|docs|tests|tools|benchmarks)/[\w./-]*")
 _PACKAGE_PATH = re.compile(r"(?<![\w./-])[a-z_]+(?:/[a-z_]+)*/[\w-]+\.(?:py|yaml|html)\b")
 _HOSTS = {
@@ -161,7 +163,8 @@ def _code(page: Path) -> Iterator[str]:
 def _said(page: Path) -> Iterator[str]:
     """The words after `assay` of every command that a page names."""
     for line in _code(page):
-        yield from _COMMAND.findall(line.removeprefix("$ "))
+        found = _COMMAND.findall(line.removeprefix("$ "))
+        yield from (said for said in found if not _LABEL.search(said))
 
 
 def _why_not(said: str) -> str:

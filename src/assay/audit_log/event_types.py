@@ -105,7 +105,7 @@ _OWN = (
         "model_update",
         Severity.MEDIUM,
         "A model was trained, changed or replaced.",
-        _BY_HAND,
+        ("assay demo", *_BY_HAND),
     ),
     EventType("user_login", Severity.MEDIUM, "Somebody logged in, or failed to.", _BY_HAND),
     EventType(
@@ -131,13 +131,13 @@ _OWN = (
         "log_review",
         Severity.MEDIUM,
         "A person looked through a period of the log and signed what they found.",
-        _BY_HAND,
+        ("assay log review", *_BY_HAND),
     ),
     EventType(
         "heartbeat",
         Severity.LOW,
         "Nothing happened since the entry before: absence is attested.",
-        _BY_HAND,
+        ("assay log heartbeat", *_BY_HAND),
     ),
     EventType(
         "log_imported",

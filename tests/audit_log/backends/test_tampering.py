@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from assay.audit_log.backends.postgres import open_postgres_store
 from assay.audit_log.entry import prepare
 from assay.audit_log.interface import Damage, Fault
 from assay.audit_log.merkle import CompactRange, leaf_hash
 from tests.audit_log.backends.stored_logs import (
     SIGNER,
     TWO,
+    VERIFIER,
     PostgresLog,
     StoredLog,
     append,
@@ -239,3 +241,25 @@ def test_index_rows_that_go_move_or_lie_are_found(pg_log: PostgresLog, statement
     found = faults_after(pg_log, statement)
     assert found[0].place == "index of entry 4"
     assert {one.damage for one in found} == {Damage.INDEX}
+
+
+def test_a_damaged_index_is_made_again_from_the_entries(pg_log: PostgresLog) -> None:
+    store = open_postgres_store(pg_log.url, VERIFIER)
+    append(store, [event(number) for number in range(600)])
+    for statement in (
+        "DELETE FROM node WHERE idx = 1",
+        "UPDATE event_id SET idx = 598 WHERE idx = 300",
+        "DELETE FROM event_id WHERE idx < 9",
+        "DELETE FROM event WHERE idx < 9",
+        "UPDATE event SET actor = target WHERE idx > 500",
+        "UPDATE word SET text = text || text",
+        "UPDATE kind SET severity = 4",
+    ):
+        pg_log.change(statement)
+    assert not pg_log.verify().clean
+    done: list[int] = []
+    store.make_projections_again(done.append)
+    assert done == [600]
+    assert pg_log.verify().clean
+    assert append(store, [event(600), event(4)]).indices == ((600, 4),)
+    store.close()

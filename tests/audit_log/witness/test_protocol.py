@@ -172,6 +172,20 @@ def test_bad_proofs_leave_room_for_what_convicts(folder: Path) -> None:
     assert (8, 409, note_of(8, FORKED)) in kept
 
 
+def test_what_is_kept_has_the_logs_signatures_only(folder: Path) -> None:
+    stranger = cosign(note_of(8), "stranger.example.com", STRANGER, AT)
+    with witness_in(folder) as witness:
+        note = with_signatures(note_of(8), [stranger])
+        own = note_of(8).rpartition("\n\n")[2]
+        assert witness.add_checkpoint(body(0, (), note + own * 50), AT).status == 200
+        with witness.state.deciding(ORIGIN) as decision:
+            assert decision.last is not None
+            assert decision.last.note == note_of(8)
+        bad = with_signatures(note_of(20, FORKED), [cosign(note_of(20, FORKED), "x", STRANGER, AT)])
+        assert witness.add_checkpoint(body(8, (), bad), AT).status == 422
+    assert _refused(folder) == [(20, 422, note_of(20, FORKED))]
+
+
 def test_a_proof_from_nothing_is_empty(ask: Ask) -> None:
     assert ask(body(0, (bytes(32),), note_of(5))).status == 422
 

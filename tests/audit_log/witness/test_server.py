@@ -132,6 +132,7 @@ def test_nothing_else_is_there(server: WitnessServer) -> None:
         (b"", b"411"),
         (b"Content-Length: \r\n", b"411"),
         (b"Content-Length: -1\r\n", b"411"),
+        (b"Content-Length: 1\r\nContent-Length: 2\r\n", b"411"),
         (b"Content-Length: +5\r\n", b"411"),
         (b"Transfer-Encoding: chunked\r\n", b"411"),
         (b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", b"411"),

@@ -18,10 +18,11 @@ once more on a new one. Ids make that harmless even if the first try was committ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
-from assay.audit_log.backends._postgres_rows import Batch, Numbered, batch_of, numbered
+from assay.audit_log.backends._postgres_inserts import insert, keep_cited, projections_again
+from assay.audit_log.backends._postgres_rows import Batch, batch_of, numbered
 from assay.audit_log.backends._postgres_schema import make_schema
 from assay.audit_log.backends.postgres_reader import PostgresLogReader
 from assay.audit_log.backends.postgres_session import (
@@ -32,23 +33,18 @@ from assay.audit_log.backends.postgres_session import (
     Statements,
 )
 from assay.audit_log.interface import HeadSigner, Unit, Written
-from assay.audit_log.merkle import CompactRange, TileNode
+from assay.audit_log.merkle import CompactRange
 from assay.audit_log.notes import VerifierKey
 from assay.errors import LogBusy, LogDamaged
-from assay.vocabulary import Exhibit
 
 _LOCK = "SELECT pg_advisory_xact_lock(%s)::text"
 _HEAD = "SELECT size, subtrees, note FROM head FOR UPDATE"
+_HEAD_AND_END = """
+SELECT size, subtrees, note,
+       (SELECT coalesce(max(idx) + 1, (SELECT minimum FROM archived)) FROM entry) FROM head
+"""
 _ADVANCE = "UPDATE head SET size = %s, subtrees = %s, note = %s WHERE size = %s"
 _KNOWN = "SELECT key, idx FROM event_id WHERE key = ANY(%b)"
-_KINDS = (
-    "INSERT INTO kind SELECT * FROM unnest(%b::bytea[], %b::text[], %b::smallint[], %b::bytea[])"
-)
-_WORDS = "INSERT INTO word SELECT * FROM unnest(%b::bytea[], %b::bytea[])"
-_CITED = """
-SELECT digest, media_type, 'sha256:' || encode(sha256(bytes), 'hex') FROM cited
-WHERE digest = ANY(%s)
-"""
 _CHECKPOINT = """
 INSERT INTO checkpoint VALUES (%s, %s) ON CONFLICT (size) DO UPDATE SET note = excluded.note
 """
@@ -134,6 +130,15 @@ class PostgresLogStore(PostgresLogReader):
         """The index is written with the entries: nothing to wait for."""
         return True
 
+    def make_projections_again(self, progress: Callable[[int], None]) -> None:
+        """Index, ids and tile hashes, from the entries, while other writers wait.
+
+        Needs the rights of the tables' owner. Told after each few thousand how many are done.
+        """
+        with self._writing.transaction() as work:
+            work.rows(_LOCK, (self._lock,))
+            projections_again(work, self.minimum_index, progress)
+
     def _keep_checkpoint(self, size: int, note: str) -> None:
         with self._writing.transaction() as work:
             work.execute(_CHECKPOINT, (size, note))
@@ -147,8 +152,8 @@ class PostgresLogStore(PostgresLogReader):
             known: dict[bytes, int] = dict(work.rows(_KNOWN, (keys,))) if keys else {}
             numbers = numbered(batch, known, before.size)
             after, nodes = before.grow([batch.entries[place].leaf for place in numbers.fresh])
-            _insert(work, batch, numbers, before.size, nodes)
-            _keep_cited(work, batch.exhibits)
+            insert(work, batch, numbers.fresh, before.size, nodes)
+            keep_cited(work, batch.exhibits)
             if numbers.fresh:
                 head = (after.size, b"".join(after.subtrees), sign(after), before.size)
                 if work.execute(_ADVANCE, head) != 1:
@@ -182,51 +187,15 @@ class PostgresLogStore(PostgresLogReader):
         return tree
 
     def _checked_tree(self) -> CompactRange:
-        tree = self.tree()
-        row = self._row("SELECT max(idx) FROM entry WHERE idx < %s", tree.size)
-        entries = self.minimum_index if row[0] is None else int(row[0]) + 1
+        """The tree at the head, if the entries end where it says. Read at once: others may write."""
+        *head, entries = self._one(_HEAD_AND_END)
+        tree = self._signed_tree(*head)
         if entries != tree.size:
             raise LogDamaged(
                 f"The log {self.name} has {entries} entries but a head of size {tree.size}.",
                 next_step=RUN_VERIFY,
             )
         return tree
-
-
-def _insert(
-    work: Statements, batch: Batch, numbers: Numbered, first: int, nodes: Sequence[TileNode]
-) -> None:
-    """Add what is new, under its numbers."""
-    if not numbers.fresh:
-        return
-    places = list(enumerate(numbers.fresh, first))
-    entries = [(idx, batch.entries[at].data, batch.entries[at].leaf) for idx, at in places]
-    work.copy("entry (idx, bytes, leaf_hash)", ("int8", "bytea", "bytea"), entries)
-    ids = [(batch.ids[at][0], idx, batch.ids[at][1]) for idx, at in places]
-    work.copy("event_id (key, idx, id)", ("bytea", "int8", "bytea"), ids)
-    rows = [(idx, *batch.index[at]) for idx, at in places]
-    columns = "event (idx, occurred_at, kind, actor, target)"
-    work.copy(columns, ("int8", "int8", "bytea", "bytea", "bytea"), rows)
-    work.copy("node (level, idx, hash)", ("int2", "int8", "bytea"), nodes)
-    for sql, texts in ((_KINDS, batch.kinds), (_WORDS, batch.words)):
-        columns_of_texts = [list(column) for column in zip(*texts, strict=True)]
-        work.execute(f"{sql} ON CONFLICT DO NOTHING", columns_of_texts)
-
-
-def _keep_cited(work: Statements, exhibits: Sequence[Exhibit]) -> None:
-    """Keep what is cited. What is there already stays as it is, unless it was damaged.
-
-    Asked before written, because a role that may only insert may not say ON CONFLICT DO UPDATE.
-    """
-    if not exhibits:
-        return
-    there = {row[0]: row[1:] for row in work.rows(_CITED, ([one.digest for one in exhibits],))}
-    new = [(one.digest, one.media_type, one.data) for one in exhibits if one.digest not in there]
-    work.copy("cited (digest, media_type, bytes)", ("text", "text", "bytea"), new)
-    for one in exhibits:
-        if there.get(one.digest, (one.media_type, one.digest)) != (one.media_type, one.digest):
-            sql = "UPDATE cited SET media_type = %s, bytes = %s WHERE digest = %s"
-            work.execute(sql, (one.media_type, one.data, one.digest))
 
 
 def _lock_key(schema: str) -> int:

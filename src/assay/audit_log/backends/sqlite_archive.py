@@ -6,8 +6,8 @@ without the freed pages (`VACUUM`), so that nothing that was dropped can still b
 the checkpoints, the tile hashes and the ids of events stay: old proofs verify, and an event that is
 delivered again still finds its index.
 
-The index is removed first and begun anew at the new minimum at the end, so that at no instant it names
-an entry that is not here; in between, readers look at the entries themselves.
+The index is removed first, so that at no instant it names an entry that is not here. Whoever opens the
+log for writing next begins it anew; until then, readers look at the entries themselves.
 """
 
 from __future__ import annotations
@@ -20,14 +20,12 @@ from pathlib import Path
 
 import apsw
 
-from assay.audit_log.backends._sqlite_index import SCHEMA as INDEX_SCHEMA
 from assay.audit_log.backends.sqlite_files import (
     DATABASE,
     INDEX,
     LOCK,
     RUN_VERIFY,
     log_error,
-    make_database,
     open_to_write,
     release_lock,
     take_lock,
@@ -71,8 +69,6 @@ def drop_entries(folder: Path, end: int, leaves: Leaves | None = None) -> Droppe
                 return _drop(db, folder, end, leaves)
             except apsw.Error as error:
                 raise log_error(str(folder), error) from error
-            finally:
-                _begin_index(folder, _minimum(db))
     finally:
         release_lock(lock)
 
@@ -142,16 +138,6 @@ def _reclaim(db: apsw.Connection) -> bool:
     except (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.LockedError):
         return False
     return busy is not None and not busy[0]
-
-
-def _begin_index(folder: Path, minimum: int) -> None:
-    """An empty index that begins at the first entry that is here, where there is none.
-
-    Whoever opens the log next fills it from there.
-    """
-    if not (folder / INDEX).exists():
-        covered = f"UPDATE covered SET size = {minimum:d}"  # noqa: S608 - a number of ours
-        make_database(folder / INDEX, f"{INDEX_SCHEMA}; {covered}")
 
 
 def _minimum(db: apsw.Connection) -> int:

@@ -26,8 +26,8 @@ from assay.audit_log.backends.sqlite_archive import Dropped
 from assay.audit_log.entry import citations, event_of
 from assay.audit_log.interface import LogReader, Verification
 from assay.audit_log.lifecycle.known_tree import KnownTree, Subtree, covering, subtree_root
-from assay.audit_log.lifecycle.place import ArchivableLog, LogPlace
-from assay.audit_log.lifecycle.verify_archive import VolumeVerification, verify_volume
+from assay.audit_log.lifecycle.access import ArchivableLog, LogAccess
+from assay.audit_log.lifecycle.verify_archive import verify_volume
 from assay.audit_log.lifecycle.volume import Volume
 from assay.audit_log.lifecycle.volume_files import (
     MANIFEST,
@@ -40,7 +40,6 @@ from assay.audit_log.lifecycle.volume_files import (
     read_manifest,
     tile_of,
     volume_path,
-    volumes_in,
 )
 from assay.audit_log.merkle import TILE_HEIGHT, TILE_WIDTH, full_root, leaf_hashes
 from assay.audit_log.tiles import encode_bundle
@@ -65,7 +64,7 @@ class Archived:
 
 
 def archive(
-    place: LogPlace,
+    access: LogAccess,
     folder: Path,
     *,
     keep: int | None = None,
@@ -87,41 +86,24 @@ def archive(
     """
     make_folder(folder)
     with _only_one(folder):
-        with place.read() as log:
+        with access.read() as log:
             first = log.minimum_index
             path = volume_path(folder, first)
-            _expect_continuation(folder, place.origin, first)
+            _expect_continuation(folder, access.origin, first)
             if (path / MANIFEST).exists():
-                _expect_clean(verify_volume(path, place.trust, progress=progress).seen, path)
+                _expect_clean(verify_volume(path, access.trust, progress=progress).seen, path)
             else:
-                end, checkpoint = _end(log, place.trust, keep, before)
+                end, checkpoint = _end(log, access.trust, keep, before)
                 if end <= first:
                     return None
-                _write_volume(log, path, checkpoint, end, place.trust, progress)
-        return _drop(place, Volume(path))
+                _write_volume(log, path, checkpoint, end, access.trust, progress)
+        return _drop(access, Volume(path))
 
 
-def verify_archive(
-    folder: Path,
-    trust: Trust,
-    *,
-    now: int | None = None,
-    progress: Progress = lambda done, total: None,
-) -> list[VolumeVerification]:
-    """What verifying each volume of an archive found, by first entry; with public keys alone.
-
-    Raises:
-        NotAnArchive: the folder holds none, or one of its volumes cannot be told.
-    """
-    return [
-        verify_volume(volume, trust, now=now, progress=progress) for volume in volumes_in(folder)
-    ]
-
-
-def _drop(place: LogPlace, volume: Volume) -> Archived:
+def _drop(access: LogAccess, volume: Volume) -> Archived:
     manifest = volume.manifest
     file_digest = digest(manifest.to_bytes())
-    recorded = place.record(
+    recorded = access.record(
         "log_archived",
         "archive entries",
         f"archived/{manifest.first}/{manifest.end}/{file_digest}",
@@ -133,7 +115,7 @@ def _drop(place: LogPlace, volume: Volume) -> Archived:
             "archive": file_digest,
         },
     )
-    dropped = place.shorten(manifest.end, volume.leaves)
+    dropped = access.shorten(manifest.end, volume.leaves)
     return Archived(volume.folder, manifest.first, manifest.end, recorded, dropped)
 
 

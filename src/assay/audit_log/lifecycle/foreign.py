@@ -8,7 +8,7 @@ gives nothing unproven.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,11 +70,16 @@ def open_bundle(
         found = _one_entry(path, entry_file or path.with_suffix(".entry"), trust, now)
     elif (path / "checkpoint").is_file() and (path / "tile").is_dir():
         _expect_clean(verify_export(path, trust, now=now, progress=progress), path)
-        found = _exported(path)
+        log = ExportedLog(path)
+        _expect_events(log.entries(0, log.size), path)
+        found = _exported(path, log)
     elif (path / MANIFEST).is_file() or any(path.glob(f"*/{MANIFEST}")):
         for each in verify_archive(path, trust, now=now, progress=progress):
             _expect_clean(each.seen, path)
-        found = _archived(path)
+        volumes = [Volume(each) for each in volumes_in(path)]
+        for volume in volumes:
+            _expect_events(volume.entries(volume.manifest.first, volume.manifest.end), path)
+        found = _archived(volumes)
     else:
         raise UnreadableFile(
             f"{path} is no export, no archive and no {SUFFIX}.",
@@ -116,8 +121,7 @@ def _one_entry(
     return iter([ForeignEntry(data, proof, _nothing)])
 
 
-def _exported(folder: Path) -> Iterator[ForeignEntry]:
-    log = ExportedLog(folder)
+def _exported(folder: Path, log: ExportedLog) -> Iterator[ForeignEntry]:
     note = log.newest_note() or ""
 
     def cited(name: str) -> bytes | None:
@@ -130,9 +134,8 @@ def _exported(folder: Path) -> Iterator[ForeignEntry]:
         )
 
 
-def _archived(folder: Path) -> Iterator[ForeignEntry]:
-    for path in volumes_in(folder):
-        volume = Volume(path)
+def _archived(volumes: list[Volume]) -> Iterator[ForeignEntry]:
+    for volume in volumes:
         first, end = volume.manifest.first, volume.manifest.end
         for index, data in volume.entries(first, end):
             yield ForeignEntry(data, volume.proof(index), volume.cited_bytes)
@@ -142,6 +145,16 @@ def _expect_clean(seen: Verification, path: Path) -> None:
     if not seen.clean:
         fault = seen.faults[0]
         raise NotImported(f"{path} does not verify: {fault.place} {fault.what}.", next_step=_ASK)
+
+
+def _expect_events(entries: Iterable[tuple[int, bytes]], path: Path) -> None:
+    for index, data in entries:
+        try:
+            event_of(data)
+        except LogDamaged as error:
+            raise NotImported(
+                f"Entry {index} of {path} is signed, but is no event of assay.", next_step=_ASK
+            ) from error
 
 
 _ASK = "Nothing was imported. Check the key, then ask the other machine for the bundle again."

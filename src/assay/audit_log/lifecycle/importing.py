@@ -26,7 +26,7 @@ from assay.audit_log.caller import from_client
 from assay.audit_log.entry import citation, citations, event_of, new_event
 from assay.audit_log.interface import PAGE_MAX, EventQuery, LogReader, PageKey
 from assay.audit_log.lifecycle.foreign import ForeignEntry
-from assay.audit_log.lifecycle.place import derived_id
+from assay.audit_log.lifecycle.access import derived_id
 from assay.audit_log.log import AuditLog
 from assay.canonical import digest, instant
 from assay.errors import BadInput, LogError
@@ -41,6 +41,7 @@ _UNKNOWN_TYPE = "application/octet-stream"
 _MEDIA_TYPE_LENGTH_MAX = 100
 _CITED_MAX = 200
 """How many pieces of evidence of one entry are brought along; their citations must fit into ours."""
+_TYPE_LENGTH_MAX = 64
 _BATCH = 64
 _BATCH_BYTES_MAX = 16 << 20
 
@@ -52,7 +53,7 @@ class Imported:
     origin: str
     taken: int
     known: int
-    """Imported before."""
+    """Of that log, and here from before."""
     remaining: bool
     """Whether the limit was reached before the end of the bundle."""
     not_brought: int
@@ -83,7 +84,8 @@ def import_entries(
         raise BadInput("The bundle is of this very log.", next_step="Its entries are here already.")
     known = imported_indices(log.reader, origin)
     kept = _Kept(log.reader)
-    taken = skipped = not_brought = 0
+    before = len(known)
+    taken = not_brought = 0
     fresh = _passing_over(entries, known)
     wanted = fresh if limit is None else islice(fresh, limit)
     for batch in _batches(_made(entry, origin, actor, at, kept) for entry in wanted):
@@ -96,8 +98,7 @@ def import_entries(
     remaining = limit is not None and taken == limit and next(fresh, None) is not None
     if taken:
         log.publish()
-    skipped = len(known)
-    return Imported(origin, taken, skipped, remaining, not_brought)
+    return Imported(origin, taken, before, remaining, not_brought)
 
 
 def imported_indices(reader: LogReader, origin: str) -> set[int]:
@@ -166,7 +167,7 @@ def _made(foreign: ForeignEntry, origin: str, actor: str, at: datetime, kept: _K
         detail={
             "origin": origin,
             "index": foreign.index,
-            "type": original.type,
+            "type": original.type[:_TYPE_LENGTH_MAX],
             "occurred_at": instant(original.occurred_at),
             "not_brought": missing,
             "cites": [citation(exhibit) for exhibit in exhibits],

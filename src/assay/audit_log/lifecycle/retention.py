@@ -24,7 +24,7 @@ from pathlib import Path
 from assay.atomic import write_atomically
 from assay.audit_log.entry import citations, event_of
 from assay.audit_log.interface import LogReader
-from assay.audit_log.lifecycle.place import LogPlace
+from assay.audit_log.lifecycle.access import LogAccess
 from assay.audit_log.lifecycle.volume import Volume
 from assay.audit_log.lifecycle.volume_files import (
     MANIFEST,
@@ -128,7 +128,7 @@ class Applied:
 
 
 def apply_retention(
-    place: LogPlace,
+    access: LogAccess,
     rules: Mapping[str, str],
     holds: Sequence[Hold],
     archive: Path | None = None,
@@ -143,11 +143,11 @@ def apply_retention(
         LogBusy, LogError, LogDamaged, DiskFull, NotWritable: what was recorded is removed when it is
             run again.
     """
-    now = place.clock()
+    now = access.clock()
     applied = []
     volumes = [] if archive is None else [Volume(path) for path in volumes_in(archive)]
     for volume in volumes:
-        if volume.manifest.origin != place.origin:
+        if volume.manifest.origin != access.origin:
             raise NotAnArchive(
                 f"{volume.folder} is an archive of another log.",
                 next_step="Name the archive of this workspace's log.",
@@ -155,41 +155,41 @@ def apply_retention(
         found = due(rules, holds, now, volume.entries(volume.manifest.first, volume.manifest.end))
         recorded: tuple[int, ...] = ()
         if not dry_run:
-            recorded = _record(place, rules, holds, "archive", found.ranges)
+            recorded = _record(access, rules, holds, "archive", found.ranges)
             _remove(volume, found.ranges)
         applied.append(Applied(volume.folder.name, found, recorded))
-    applied.append(_apply_to_log(place, rules, holds, now, dry_run=dry_run))
+    applied.append(_apply_to_log(access, rules, holds, now, dry_run=dry_run))
     return applied
 
 
 def _apply_to_log(
-    place: LogPlace,
+    access: LogAccess,
     rules: Mapping[str, str],
     holds: Sequence[Hold],
     now: datetime,
     *,
     dry_run: bool,
 ) -> Applied:
-    with place.read() as log:
-        first, end = log.minimum_index, _published(log, place)
+    with access.read() as log:
+        first, end = log.minimum_index, _published(log, access)
         found = due(rules, holds, now, log.entries(first, end))
     ranges = found.ranges[:1] if found.ranges and found.ranges[0][0] == first else ()
     here = replace(found, ranges=ranges)
     here = replace(here, waiting=found.waiting + found.count - here.count)
     if dry_run or not ranges:
         return Applied("log", here)
-    recorded = _record(place, rules, holds, "log", ranges)
-    place.shorten(ranges[0][1], None)
+    recorded = _record(access, rules, holds, "log", ranges)
+    access.shorten(ranges[0][1], None)
     return Applied("log", here, recorded)
 
 
-def _published(log: LogReader, place: LogPlace) -> int:
+def _published(log: LogReader, access: LogAccess) -> int:
     note = log.newest_note()
-    return 0 if note is None else trusted_checkpoint(note, place.trust).checkpoint.size
+    return 0 if note is None else trusted_checkpoint(note, access.trust).checkpoint.size
 
 
 def _record(
-    place: LogPlace,
+    access: LogAccess,
     rules: Mapping[str, str],
     holds: Sequence[Hold],
     where: str,
@@ -207,7 +207,7 @@ def _record(
             "holds": len(holds),
         }
         said = f"retention/{digest_of(detail)}"
-        recorded.append(place.record("retention_applied", "remove entries", said, detail))
+        recorded.append(access.record("retention_applied", "remove entries", said, detail))
     return tuple(recorded)
 
 

@@ -35,6 +35,7 @@ from assay.audit_log.lifecycle.volume_files import (
     parse_manifest,
     tile_of,
     unpacked,
+    volumes_in,
 )
 from assay.audit_log.merkle import (
     EMPTY_ROOT,
@@ -65,6 +66,23 @@ class VolumeVerification:
     removed: int
     """How many of its entries a retention rule removed."""
     seen: Verification
+
+
+def verify_archive(
+    folder: Path,
+    trust: Trust,
+    *,
+    now: int | None = None,
+    progress: Progress = lambda done, total: None,
+) -> list[VolumeVerification]:
+    """What verifying each volume of an archive found, by first entry; with public keys alone.
+
+    Raises:
+        NotAnArchive: the folder holds none, or one of its volumes cannot be told.
+    """
+    return [
+        verify_volume(volume, trust, now=now, progress=progress) for volume in volumes_in(folder)
+    ]
 
 
 def verify_volume(

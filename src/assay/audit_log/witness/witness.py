@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from assay.audit_log.merkle import EMPTY_ROOT, consistency_holds
-from assay.audit_log.notes import signatures_of, split_note
+from assay.audit_log.notes import VerifierKey, signatures_of, split_note
 from assay.audit_log.signed_messages import TreeHead, tree_head
 from assay.audit_log.witness.keys import KnownLogs, WitnessKeys
 from assay.audit_log.witness.request import SIZE_TYPE, AddCheckpoint, parse_request
@@ -78,16 +78,17 @@ class Witness:
             return _refusal(403, error.message)
         if request.old_size > head.size:
             return _refusal(400, "The old size is above the checkpoint's.")
+        new = Seen(head.size, head.root, _with_lines_of(known, request.note))
         with self.state.deciding(head.origin) as decision:
-            refused = _decide(decision, request, head)
+            refused = _decide(decision, request, head, new)
         # On disk from here on. If this process ends before its answer is read, the log asks again
         # from this size and gets the cosignature.
         return refused or Answer(200, self.keys.cosign(request.note, now))
 
 
-def _decide(decision: Decision, request: AddCheckpoint, head: TreeHead) -> Answer | None:
+def _decide(decision: Decision, request: AddCheckpoint, head: TreeHead, new: Seen) -> Answer | None:
     """The refusal; None where the checkpoint was kept as the last one."""
-    last, new = decision.last, Seen(head.size, head.root, request.note)
+    last = decision.last
     size = 0 if last is None else last.size
     if request.old_size != size:
         return Answer(409, f"{size}\n", SIZE_TYPE)
@@ -106,6 +107,21 @@ def _grew(last: Seen | None, request: AddCheckpoint, head: TreeHead) -> bool:
     if last is None or last.size == 0:
         return not request.proof and (head.size > 0 or head.root == EMPTY_ROOT)
     return consistency_holds(last.size, last.root, head.size, head.root, request.proof)
+
+
+def _with_lines_of(known: tuple[VerifierKey, ...], note: str) -> str:
+    """The note with the signatures of these keys only: others say nothing and may be of any number."""
+    text, lines = split_note(note)
+    kept = [line for line in dict.fromkeys(lines) if _is_signed(f"{text}\n{line}", known)]
+    return "\n".join([text, "".join(kept)])
+
+
+def _is_signed(note: str, known: tuple[VerifierKey, ...]) -> bool:
+    try:
+        signatures_of(note, *known)
+    except BadNote:
+        return False
+    return True
 
 
 def _refusal(status: int, why: str) -> Answer:

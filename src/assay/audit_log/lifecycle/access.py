@@ -34,7 +34,7 @@ class ArchivableLog(LogReader, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LogPlace:
+class LogAccess:
     """A log that can be read, written and shortened. `actor` is who does it, a pseudonym."""
 
     folder: Path
@@ -92,16 +92,16 @@ def derived_id(origin: str, said: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"//{origin}/{said}"))
 
 
-def sqlite_place(
+def sqlite_access(
     folder: Path,
     keys: tuple[VerifierKey, ...],
     actor: str,
     write: Callable[[], AbstractContextManager[AuditLog]],
     *,
     clock: Clock = utc_now,
-) -> LogPlace:
+) -> LogAccess:
     """The log in SQLite in `folder`."""
-    return LogPlace(
+    return LogAccess(
         folder,
         keys,
         actor,
