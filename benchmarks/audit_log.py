@@ -26,7 +26,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -40,7 +40,6 @@ from assay.audit_log.backends.sqlite_evidence import verify
 from assay.audit_log.backends.sqlite_reader import SqliteLogReader
 from assay.audit_log.entry import entry_bytes, new_event
 from assay.audit_log.interface import EventQuery, Unit
-from assay.audit_log.merkle import CompactRange
 from assay.audit_log.opening import open_sqlite_log
 from assay.audit_log.signer import LogSigner
 from assay.audit_log.tickets import Ticket, TicketQueue, WhenFull
@@ -62,13 +61,14 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 TYPES = ("model_access", "data_access", "user_login", "error_event", "note", "model_update")
 VERIFY_PER_SECOND = 400_000
 _VERIFY = """
-import resource, sys
+import sys
 from pathlib import Path
 from assay.audit_log.backends.sqlite_evidence import verify
 from assay.audit_log.notes import parse_verifier_key
 seen = verify(Path(sys.argv[1]), parse_verifier_key(sys.argv[2]), index=False)
 assert seen.clean
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+status = Path("/proc/self/status").read_text()
+print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
 """
 
 
@@ -156,11 +156,15 @@ class CommitPerEvent:
         ):
             self._db.execute(statement).fetchall()
 
-    def append(self, event: Event) -> None:
+    def append(self, event: Event) -> CommitPerEvent:
         at = event.occurred_at.isoformat()
         row = (entry_bytes(event), at, event.type, event.actor, event.target.name)
         with self._lock:
             self._db.execute("INSERT INTO event VALUES (NULL, ?, ?, ?, ?, ?)", row)
+        return self
+
+    def sequenced(self) -> None:
+        """It was durable when `append` returned."""
 
     def close(self) -> None:
         self._db.close()
@@ -187,19 +191,13 @@ def _appends(bench: Bench, folder: Path) -> None:
     rates: dict[str, list[float]] = {"ours": [], "plain": [], "per event": []}
     for number in range(5):
         ours = open_sqlite_log(folder / f"log-{number}", SIGNER)
-        rates["ours"].append(_rate(given, lambda: _pipelined(ours, given)))
-        ours.close()
+        rates["ours"].append(_rate(ours, given, _pipelined))
         plain = PlainWriter(folder / f"plain-{number}.jsonl")
-        rates["plain"].append(_rate(given, lambda: _pipelined(plain, given)))
-        plain.close()
+        rates["plain"].append(_rate(plain, given, _pipelined))
         each = CommitPerEvent(folder / f"each-{number}.sqlite")
-        rates["per event"].append(_rate(single, lambda: [each.append(e) for e in single]))
-        each.close()
+        rates["per event"].append(_rate(each, single, _each))
     gc.unfreeze()
-    for name, taken in rates.items():
-        print(
-            f"{name + ', pipelined' * (name != 'per event'):<32}{statistics.median(taken):>12,.0f} events/s"
-        )
+    _show(rates)
     bench.ratio("pipelined_over_plain_writer", rates["ours"], rates["plain"])
     bench.ratio("pipelined_over_commit_per_event", rates["ours"], rates["per event"])
 
@@ -207,19 +205,14 @@ def _appends(bench: Bench, folder: Path) -> None:
 def _callers(bench: Bench, folder: Path) -> None:
     each_caller = 100 if bench.quick else 300
     given = list(events(CALLERS * each_caller))
-    rates: dict[str, list[float]] = {"ours": [], "theirs": []}
+    rates: dict[str, list[float]] = {"ours, 64 callers": [], "per event, 64 callers": []}
     for number in range(5):
         ours = open_sqlite_log(folder / f"callers-{number}", SIGNER)
-        rates["ours"].append(
-            _rate(given, lambda: _called(given, lambda e: ours.append(e).sequenced()))
-        )
-        ours.close()
+        rates["ours, 64 callers"].append(_rate(ours, given, _called))
         theirs = CommitPerEvent(folder / f"callers-{number}.sqlite")
-        rates["theirs"].append(_rate(given, lambda: _called(given, theirs.append)))
-        theirs.close()
-    for name, taken in rates.items():
-        print(f"{name + ', 64 callers':<32}{statistics.median(taken):>12,.0f} events/s")
-    bench.ratio("64_callers_over_64_committing", rates["ours"], rates["theirs"])
+        rates["per event, 64 callers"].append(_rate(theirs, given, _called))
+    _show(rates)
+    bench.ratio("64_callers_over_64_committing", *rates.values())
 
 
 def _long_log(bench: Bench, folder: Path, count: int) -> None:
@@ -309,10 +302,17 @@ def _verify_memory(place: Path) -> float:
     return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 
 
-def _rate(given: Sequence[Event], work: Callable[[], object]) -> float:
+def _rate(log: Any, given: Sequence[Event], work: Callable[[Any, Sequence[Event]], None]) -> float:
     started = time.perf_counter()
-    work()
-    return len(given) / (time.perf_counter() - started)
+    work(log, given)
+    taken = time.perf_counter() - started
+    log.close()
+    return len(given) / taken
+
+
+def _show(rates: Mapping[str, Sequence[float]]) -> None:
+    for name, taken in rates.items():
+        print(f"{name:<32}{statistics.median(taken):>12,.0f} events/s")
 
 
 def _pipelined(log: Any, given: Sequence[Event], *, settle: bool = True) -> None:
@@ -328,12 +328,16 @@ def _pipelined(log: Any, given: Sequence[Event], *, settle: bool = True) -> None
         assert log.settle()  # noqa: S101
 
 
-def _called(given: Sequence[Event], append: Callable[[Event], object]) -> None:
+def _each(log: Any, given: Sequence[Event]) -> None:
+    """One caller that waits for every event."""
+    for event in given:
+        log.append(event).sequenced()
+
+
+def _called(log: Any, given: Sequence[Event]) -> None:
     """64 threads, each of which waits for every event of its share."""
-    threads = [
-        threading.Thread(target=lambda share: [append(e) for e in share], args=(given[n::CALLERS],))
-        for n in range(CALLERS)
-    ]
+    shares = [given[n::CALLERS] for n in range(CALLERS)]
+    threads = [threading.Thread(target=_each, args=(log, share)) for share in shares]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -80,7 +80,7 @@ def open_parts(
         deliver(store, log)
         stack.callback(deliver, store, log)
         pool = stack.enter_context(chosen.use().open(os.cpu_count() or 1))
-        yield Parts(settings, log, store, pool, clock, actor_of(settings))
+        yield Parts(settings, log, store, pool, clock, read_trust(settings), actor_of(settings))
 
 
 def open_log_for_writing(settings: Settings) -> AuditLog:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from assay.audit_log.log import AuditLog
+from assay.audit_log.trust import Trust
 from assay.settings import Settings
 from assay.stores.interface import RecordStore
 
@@ -23,5 +24,7 @@ class Parts:
     store: RecordStore
     executor: Executor
     clock: Clock
+    trust: Trust
+    """The log's public keys and its witnesses, as a verifier's policy."""
     actor: str
     """The keyed pseudonym of the account that runs this."""

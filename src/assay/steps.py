@@ -166,6 +166,7 @@ def _scene(parts: Parts, now: datetime, labels: Mapping[str, Facts]) -> Scene:
         settings=parts.settings,
         log_folder=parts.settings.workspace_folder,
         verifier_key=str(parts.log.signer.verifier),
+        trust=str(parts.trust),
         now=now,
         labels=labels,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.intervals import wilson
 from assay.reports import _words as words
-from assay.vocabulary import Proportion
+from assay.vocabulary import Assessment, Proportion
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,10 @@ def test_plural(count: int, written: str) -> None:
 def test_short_digest_keeps_twelve_digits() -> None:
     assert words.short_digest("sha256:" + "0123456789abcdef" * 4) == "sha256:0123456789ab…"
     assert words.short_digest("sha256:0123") == "sha256:0123"
+
+
+def test_cosigners_are_named_beside_the_log(full: Assessment) -> None:
+    note = f"{full.checkpoint.note}— witness.example/b AAAA\n— witness.example/a AAAA\n"
+    cosigned = replace(full.checkpoint, note=note)
+    assert words.cosigners(full.checkpoint).startswith("nobody outside")
+    assert words.cosigners(cosigned) == "witness.example/a, witness.example/b"

@@ -40,6 +40,8 @@ class Scene:
     verifier_key: str
     now: datetime
     labels: Mapping[str, Facts] = field(default_factory=dict)
+    trust: str = ""
+    """The policy by which the log's published checkpoint is believed: its keys, its witnesses."""
 
 
 class Reader(Protocol):

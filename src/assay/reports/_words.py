@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from assay.vocabulary import Finding, Proportion, Severity, Status
+from assay.vocabulary import Checkpoint, Finding, Proportion, Severity, Status
 
 UNMEASURED = "UNMEASURED"
 
@@ -154,3 +154,11 @@ def _escape(character: str) -> str:
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def cosigners(checkpoint: Checkpoint) -> str:
+    """Whose signatures the checkpoint's note carries beside the log's own; not verified here."""
+    _, _, signatures = checkpoint.note.rpartition("\n\n")
+    names = {line.split(" ")[1] for line in signatures.splitlines() if line.count(" ") == 2}
+    others = sorted(names - {checkpoint.origin})
+    return ", ".join(others) if others else "nobody outside: no witness has signed it"

@@ -79,6 +79,7 @@ def _environment() -> Environment:
     )
     environment.filters.update({function.__name__: function for function in _FILTERS})
     environment.filters["prose"] = _prose
+    environment.filters["cosigners"] = words.cosigners
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     return environment
 

@@ -119,6 +119,7 @@ def _foot(assessment: Assessment) -> Iterator[str]:
         f"log {words.one_line(checkpoint.origin)}, {checkpoint.size} entries, "
         f"root {checkpoint.root.hex()}"
     )
+    yield f"cosigned by {words.one_line(words.cosigners(checkpoint))}"
     yield "verify with: assay log verify"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,6 +25,7 @@ from assay.audit_log.lifecycle.volume_files import (
     bundle_path,
     packed,
     read_manifest,
+    unpacked,
 )
 from assay.audit_log.merkle import consistency_holds, inclusion_holds, leaf_hash, leaf_hashes
 from assay.audit_log.opening import LogPlace, open_sqlite_log, reindex_log
@@ -236,17 +236,16 @@ def test_a_run_that_is_cut_off_anywhere_is_run_again(
     log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     steps, cold = _cut_after(step), tmp_path / "cold"
-    rename, truncate = os.replace, Path.replace
+    rename = Path.replace
 
     def counted(self: Path, target: Path) -> Path:
         next(steps)
-        return truncate(self, target)
+        return rename(self, target)
 
     monkeypatch.setattr(Path, "replace", counted)
-    with pytest.raises(_CutError):
+    with pytest.raises((_CutError, LogError)):
         archive(access_to(log), cold, keep=100)
     monkeypatch.undo()
-    assert os.replace is rename
     expect_whole(log, cold)
     archive(access_to(log), cold, keep=100)
     expect_whole(log, cold)
@@ -333,7 +332,7 @@ def test_a_folder_with_something_else_is_refused(log: Path, tmp_path: Path) -> N
 
 
 def test_an_empty_log_has_nothing_to_archive(tmp_path: Path) -> None:
-    fill(tmp_path / "log", 0)
+    open_sqlite_log(tmp_path / "log", SIGNER).close()
     with pytest.raises(LogError, match="nothing to archive"):
         archive(access_to(tmp_path / "log"), tmp_path / "cold")
 
@@ -344,16 +343,17 @@ def test_an_empty_log_has_nothing_to_archive(tmp_path: Path) -> None:
 def test_every_byte_of_the_small_files_and_many_of_the_others_count(
     archived: tuple[Path, Path],
 ) -> None:
-    volume, random = archived[1] / f"{0:012}", Random(3)
+    volume, random = archived[1] / f"{0:012}", Random(3)  # noqa: S311 - which bytes
     for path in sorted(path for path in volume.rglob("*") if path.is_file()):
         good = path.read_bytes()
         for at in random.sample(range(len(good)), min(12, len(good))):
-            path.write_bytes(
-                good[:at] + bytes([good[at] ^ 1 << random.randrange(8)]) + good[at + 1 :]
-            )
-            seen = verify_volume(volume, TRUST).seen
-            assert seen.faults, (path, at)
-            path.write_bytes(good)
+            flipped = good[at] ^ 1 << random.randrange(8)
+            path.write_bytes(good[:at] + bytes([flipped]) + good[at + 1 :])
+            if not verify_volume(volume, TRUST).seen.faults:
+                # Only the unused bits at the end of a compressed stream say nothing.
+                assert path.suffix == ".gz"
+                assert unpacked(path.read_bytes(), 1 << 24) == unpacked(good, 1 << 24)
+        path.write_bytes(good)
     assert verify_volume(volume, TRUST).seen.clean
 
 
@@ -416,7 +416,7 @@ def test_a_stranger_a_link_and_a_wrong_key_are_faults(archived: tuple[Path, Path
     places = [fault.place for fault in verify_volume(volume, TRUST).seen.faults]
     assert places == ["file 'notes.txt'", "file 'tile/entries/link.gz'"]
     seen = verify_volume(volume, OTHER_TRUST).seen
-    assert "did not sign" in seen.faults[0].what
+    assert "No key that is known here" in seen.faults[0].what
 
 
 def test_a_bundle_that_grows_without_end_is_not_read_to_it(archived: tuple[Path, Path]) -> None:

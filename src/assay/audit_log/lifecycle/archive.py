@@ -25,8 +25,8 @@ from assay.atomic import make_folder, write_atomically
 from assay.audit_log.backends.sqlite_archive import Dropped
 from assay.audit_log.entry import citations, event_of
 from assay.audit_log.interface import LogReader, Verification
-from assay.audit_log.lifecycle.known_tree import KnownTree, Subtree, covering, subtree_root
 from assay.audit_log.lifecycle.access import ArchivableLog, LogAccess
+from assay.audit_log.lifecycle.known_tree import KnownTree, Subtree, covering, subtree_root
 from assay.audit_log.lifecycle.verify_archive import verify_volume
 from assay.audit_log.lifecycle.volume import Volume
 from assay.audit_log.lifecycle.volume_files import (

@@ -25,8 +25,8 @@ from itertools import islice
 from assay.audit_log.caller import from_client
 from assay.audit_log.entry import citation, citations, event_of, new_event
 from assay.audit_log.interface import PAGE_MAX, EventQuery, LogReader, PageKey
-from assay.audit_log.lifecycle.foreign import ForeignEntry
 from assay.audit_log.lifecycle.access import derived_id
+from assay.audit_log.lifecycle.foreign import ForeignEntry
 from assay.audit_log.log import AuditLog
 from assay.canonical import digest, instant
 from assay.errors import BadInput, LogError

@@ -78,7 +78,7 @@ def verify_archive(
     """What verifying each volume of an archive found, by first entry; with public keys alone.
 
     Raises:
-        NotAnArchive: the folder holds none, or one of its volumes cannot be told.
+        NotAnArchive: the folder holds none.
     """
     return [
         verify_volume(volume, trust, now=now, progress=progress) for volume in volumes_in(folder)

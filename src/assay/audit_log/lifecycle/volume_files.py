@@ -140,13 +140,13 @@ def volumes_in(folder: Path) -> list[Path]:
     """
     if (folder / MANIFEST).is_file():
         return [folder]
-    found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    found = [path.parent for path in folder.glob(f"*/{MANIFEST}")]
     if not found:
         raise NotAnArchive(
             f"{folder} holds no volume of an archive.",
             next_step="Name the folder that `assay log archive` wrote.",
         )
-    return sorted(found, key=lambda volume: read_manifest(volume).first)
+    return sorted(found, key=lambda volume: (len(volume.name), volume.name))
 
 
 def volume_path(folder: Path, first: int) -> Path:

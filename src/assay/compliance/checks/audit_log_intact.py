@@ -16,11 +16,11 @@ What it does not show: that somebody with the key rewrote all of it. Keep a chec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from assay.compliance.interface import Verdict
 from assay.compliance.readers.own_log import KIND
-from assay.vocabulary import Location, Observation, Status, TargetKind
+from assay.vocabulary import Facts, Location, Observation, Status, TargetKind
 
 _BEGUN = (
     "The log was begun by this assessment; nothing else is in it yet that could be verified. The next "
@@ -65,9 +65,17 @@ class AuditLogIntact:
         return Verdict(
             Status.PASS,
             f"Every byte was recomputed and agrees: entries {size}, signed checkpoints "
-            f"{facts['checkpoints']}, cited evidence {facts['cited']}. No outside witness holds a "
-            "checkpoint yet.",
+            f"{facts['checkpoints']}, cited evidence {facts['cited']}. {_witnessed(facts)}",
         )
+
+
+def _witnessed(facts: Facts) -> str:
+    witness = facts.get("witness")
+    if not isinstance(witness, Mapping):
+        return "No outside witness holds a checkpoint."
+    if witness["size"] is None:
+        return f"None of its {witness['witnesses']} witnesses has cosigned yet."
+    return f"Witnesses ({witness['needed']} needed) have cosigned its first {witness['size']} entries."
 
 
 MEMBER = AuditLogIntact()
