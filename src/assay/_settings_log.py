@@ -18,7 +18,7 @@ class WitnessSettings(Part):
     url: str
     """Where it answers: https, or http on this machine; `/add-checkpoint` is added."""
     key: str
-    """Its verifier key, as `assay log witness --init` printed it."""
+    """Its verifier key, as `assay log witness --init` printed it; several with spaces between."""
 
 
 class LogHoldSettings(Part):

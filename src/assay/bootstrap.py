@@ -209,7 +209,7 @@ def _trust(settings: Settings, log_keys: tuple[VerifierKey, ...]) -> Trust:
     witnesses = []
     for name, witness in settings.log.witnesses.items():
         try:
-            witnesses.append(parse_verifier_key(witness.key))
+            witnesses += [parse_verifier_key(text) for text in witness.key.split()]
         except BadNote as error:
             raise SettingsError(
                 f"{settings.place('log', 'witnesses', name, 'key')}: {error.message}",

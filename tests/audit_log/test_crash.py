@@ -30,7 +30,8 @@ ROOT = Path(__file__).parents[2]
 VERIFIER = VerifierKey(ORIGIN, KEY.public_bytes)
 WORKERS = 4
 
-APPEND = textwrap.dedent("""
+APPEND = (
+    textwrap.dedent("""
     import os, sys, threading
     from itertools import count
     from pathlib import Path
@@ -58,7 +59,9 @@ APPEND = textwrap.dedent("""
     for worker in range(%d):
         threading.Thread(target=work, args=(worker,), daemon=True).start()
     threading.Event().wait()
-""") % WORKERS
+""")
+    % WORKERS
+)
 
 
 @dataclass
@@ -122,7 +125,9 @@ def check_retries(folder: Path, said: Told) -> int:
         first = [log.append(event(number)).index(60) for number in numbers]
         again = log.append_many([event(number) for number in numbers]).sequenced(60)
         assert list(again) == first
-        assert all(said.told[n] == index for n, index in zip(numbers, first, strict=True) if n in said.told)
+        assert all(
+            said.told[n] == index for n, index in zip(numbers, first, strict=True) if n in said.told
+        )
         assert len(set(first)) == len(numbers)
         assert sum(index >= before for index in first) == log.size - before
         assert log.settle(60)
@@ -133,7 +138,7 @@ def check_retries(folder: Path, said: Told) -> int:
 
 def check_kills(folder: Path, rounds: int) -> None:
     """Kill a writer of the same log again and again."""
-    draw = random.Random(20261122)
+    draw = random.Random(20261122)  # noqa: S311
     size, retained, told = 0, list[str](), dict[int, int]()
     for round_ in range(rounds):
         said = killed(folder, 1_000_000 * (round_ + 1), draw)

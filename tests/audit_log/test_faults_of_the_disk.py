@@ -188,7 +188,7 @@ def check_crashes(
     assert {one.op for one in done} >= {"write", "sync", "publish", "told"}
     published = begin[PUBLISHED_CHECKPOINT]
     crash = CrashedFolder({n: bytearray(d) for n, d in begin.items()}, published, told=1)
-    draw = random.Random(7)
+    draw = random.Random(7)  # noqa: S311
     crashed = folder.with_name("crashed")
     for number, one in enumerate(done):
         crash.do(one)
@@ -237,7 +237,7 @@ def test_the_recorder_would_see_a_log_that_does_not_sync(
     lazy = [one for one in done if one.op != "sync" or one.file != f"{DATABASE}-wal"]
     crash = CrashedFolder({n: bytearray(d) for n, d in begin.items()}, begin[PUBLISHED_CHECKPOINT])
     crashed, lost = tmp_path / "crashed", 0
-    draw = random.Random(7)
+    draw = random.Random(7)  # noqa: S311
     for number, one in enumerate(lazy):
         crash.do(one)
         if number % 31 == 0:

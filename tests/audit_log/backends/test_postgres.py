@@ -155,7 +155,9 @@ def reloaded(db: psycopg.Connection, value: str) -> None:
         db.execute("SELECT pg_sleep(0.1)")
         if db.execute("SHOW fsync").fetchone() == (value,):
             return
-    raise AssertionError(f"fsync did not become {value}")
+    settings = db.execute("SELECT * FROM pg_settings WHERE name = 'fsync'").fetchall()
+    files = db.execute("SELECT * FROM pg_file_settings WHERE name = 'fsync'").fetchall()
+    raise AssertionError(f"fsync did not become {value}: {settings} {files}")
 
 
 def test_whatever_the_database_defaults_to_commits_are_synced(pg_log: PostgresLog) -> None:

@@ -60,7 +60,8 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert checkpoint is not None
         (folder / "3.tlog-proof").write_text(str(prove(log, checkpoint, 3)))
         (folder / "3.entry").write_bytes(log.entry(3))
-    archive(access_to(folder / "log", OTHER_SIGNER, OTHER_TRUST.log_keys), folder / "archive")
+    shelved = shutil.copytree(folder / "log", folder / "shelved")
+    archive(access_to(Path(shelved), OTHER_SIGNER, OTHER_TRUST.log_keys), folder / "archive")
     return folder
 
 

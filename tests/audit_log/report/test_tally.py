@@ -182,9 +182,9 @@ def test_a_log_that_stopped_is_silent_until_the_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "missed"), [(7_200, 0), (10_800, 0), (10_801, 1), (14_400, 2), (72_000, 10)]
+    ("seconds", "missed"), [(7_200, 0), (14_400, 0), (14_401, 2), (72_000, 10)]
 )
-def test_heartbeats_may_be_half_late(seconds: int, missed: int) -> None:
+def test_one_heartbeat_may_be_late(seconds: int, missed: int) -> None:
     assert order.missing_in(seconds * 1_000_000, 7_200_000_000) == missed
 
 

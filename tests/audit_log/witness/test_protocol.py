@@ -265,6 +265,13 @@ def test_two_processes_on_one_record_agree(folder: Path) -> None:
         assert one.add_checkpoint(grown(8, 9), AT).body == "20\n"
 
 
+def test_two_servers_on_one_record_take_turns(folder: Path) -> None:
+    with serving(folder) as one, serving(folder) as other:
+        urls = iter([one.url, other.url] * 8)
+        replies = _at_once(lambda data: post(next(urls), data), [grown(0, 8)] * 16)
+    assert sorted(reply.status for reply in replies) == [200] + [409] * 15
+
+
 def test_logs_are_strangers_to_each_other(tmp_path: Path) -> None:
     other = SigningKey(b"\x07" * 32)
     names = {"example.com/a": KEY, "example.com/b": other}

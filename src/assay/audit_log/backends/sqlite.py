@@ -79,7 +79,7 @@ INSERT INTO cited VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE
 SET media_type = excluded.media_type, bytes = excluded.bytes
 WHERE bytes != excluded.bytes OR media_type != excluded.media_type
 """
-_HEAD = "UPDATE head SET size = ?, subtrees = ?, note = ? WHERE size = ? AND fence = ?"
+_HEAD = "UPDATE head SET size = ?, subtrees = ?, note = ?"
 
 
 class SqliteLogStore(SqliteLogReader):
@@ -132,6 +132,7 @@ class SqliteLogStore(SqliteLogReader):
         exhibits = [exhibit for unit in units for exhibit in unit.exhibits]
         before = self._tree
         with self._transaction():
+            self._check_fence()
             known = self._insert_ids(prepared)
             fresh = prepared if not known else fresh_of(prepared, known, before.size)
             if known and exhibits:
@@ -139,7 +140,7 @@ class SqliteLogStore(SqliteLogReader):
             after, nodes = before.grow([entry.leaf for entry in fresh])
             self._insert_entries(fresh, exhibits, nodes)
             if fresh:
-                self._advance(before, after, sign)
+                self._advance(after, sign)
         self._tree = after
         events = [entry.event for entry in fresh]
         if events and self._follower is not None:
@@ -161,9 +162,8 @@ class SqliteLogStore(SqliteLogReader):
         """Keep a published checkpoint, and put it beside the log as a file."""
         with self._transaction():
             sql = "INSERT INTO checkpoint VALUES (?, ?) ON CONFLICT DO UPDATE SET note = excluded.note"
+            self._check_fence()
             self._db.execute(sql, (size, note))
-            if self._row("SELECT fence FROM head")[0] != self._fence:
-                raise self._taken_over()
         publish(self.folder, note)
 
     def settle(self, timeout_seconds: float | None = None) -> bool:
@@ -229,17 +229,16 @@ class SqliteLogStore(SqliteLogReader):
         if nodes:
             self._db.executemany("INSERT INTO node VALUES (?, ?, ?)", nodes)
 
-    def _advance(self, before: CompactRange, after: CompactRange, sign: HeadSigner) -> None:
-        head = (after.size, b"".join(after.subtrees), sign(after), before.size, self._fence)
-        self._db.execute(_HEAD, head)
-        if self._db.changes() != 1:
-            raise self._taken_over()
+    def _advance(self, after: CompactRange, sign: HeadSigner) -> None:
+        self._db.execute(_HEAD, (after.size, b"".join(after.subtrees), sign(after)))
 
-    def _taken_over(self) -> LogBusy:
-        return LogBusy(
-            f"Another process has taken over the log {self.folder}.",
-            next_step="Open it again; nothing that was not acknowledged was written.",
-        )
+    def _check_fence(self) -> None:
+        found = self._db.execute("SELECT fence, size FROM head").fetchone()
+        if found != (self._fence, self._tree.size):
+            raise LogBusy(
+                f"Another process has taken over the log {self.folder}.",
+                next_step="Open it again; nothing that was not acknowledged was written.",
+            )
 
     def _cited(
         self, exhibits: Sequence[Exhibit], fresh: Sequence[Prepared], known: dict[bytes, int]

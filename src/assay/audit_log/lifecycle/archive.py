@@ -96,8 +96,44 @@ def archive(
                 end, checkpoint = _end(log, access.trust, keep, before)
                 if end <= first:
                     return None
-                _write_volume(log, path, checkpoint, end, access.trust, progress)
+                write_volume(log, path, checkpoint, end, access.trust, progress)
         return _drop(access, Volume(path))
+
+
+def write_volume(
+    log: LogReader,
+    path: Path,
+    checkpoint: Checkpoint,
+    end: int,
+    trust: Trust,
+    progress: Progress = lambda done, total: None,
+) -> None:
+    """Write a volume of the entries from the one that `path` is called by up to `end`.
+
+    It is verified before its manifest is written; what an unfinished run left is written anew.
+
+    Raises:
+        LogDamaged: the entries are not those of the checkpoint, or the volume does not verify.
+        LogError: something that an entry cites is not kept.
+        DiskFull, NotWritable: there is no manifest.
+    """
+    first = int(path.name)
+    outside = [*covering(0, first), *covering(end, checkpoint.size)]
+    known = {each: subtree_root(log, checkpoint.size, each) for each in outside}
+    manifest = Manifest(checkpoint.origin, first, end, checkpoint.note, known)
+    inside: dict[Subtree, bytes] = {}
+    make_folder(path)
+    for at, root in _write_bundles(log, path, manifest, progress):
+        inside[at, TILE_HEIGHT] = root
+    if KnownTree(checkpoint.size, known | inside).root != checkpoint.root:
+        raise LogDamaged(
+            "The log's entries are not those that its newest checkpoint was signed for.",
+            next_step="Run `assay log verify`; it says where the first fault is.",
+        )
+    (path / UNFINISHED).unlink(missing_ok=True)
+    os.sync()
+    _expect_clean(verify_volume(path, trust, manifest=manifest).seen, path)
+    write_atomically(path / MANIFEST, manifest.to_bytes())
 
 
 def _drop(access: LogAccess, volume: Volume) -> Archived:
@@ -141,28 +177,6 @@ def _first_not_before(log: LogReader, start: int, end: int, before: datetime) ->
         if event_of(data).occurred_at >= before:
             return index
     return end
-
-
-def _write_volume(
-    log: LogReader, path: Path, checkpoint: Checkpoint, end: int, trust: Trust, progress: Progress
-) -> None:
-    first = int(path.name)
-    outside = [*covering(0, first), *covering(end, checkpoint.size)]
-    known = {each: subtree_root(log, checkpoint.size, each) for each in outside}
-    manifest = Manifest(checkpoint.origin, first, end, checkpoint.note, known)
-    inside: dict[Subtree, bytes] = {}
-    make_folder(path)
-    for at, root in _write_bundles(log, path, manifest, progress):
-        inside[at, TILE_HEIGHT] = root
-    if KnownTree(checkpoint.size, known | inside).root != checkpoint.root:
-        raise LogDamaged(
-            "The log's entries are not those that its newest checkpoint was signed for.",
-            next_step="Run `assay log verify`; it says where the first fault is.",
-        )
-    (path / UNFINISHED).unlink(missing_ok=True)
-    os.sync()
-    _expect_clean(verify_volume(path, trust, manifest=manifest).seen, path)
-    write_atomically(path / MANIFEST, manifest.to_bytes())
 
 
 def _write_bundles(

@@ -5,7 +5,7 @@ The log's order is the truth; instants are what producers claimed. Between one e
 - a *clock regression* is an instant that goes back by more than the stated slack: a clock was set
   back, or returned from a wrong time. A clock that stays behind is told once, at the step;
 - a *silence* is the time in which nothing was written, cut to the period;
-- a silence of more than one and a half heartbeats lacks the heartbeats that should lie in it.
+- a silence of more than two heartbeats lacks the heartbeats that should lie in it.
 
 An `Order` covers any set of entries. Where the last entry of one and the first of another follow
 each other, adding them looks at that pair too, so that the sum does not depend on how the log was
@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nsmallest
 
+from assay.audit_log.heartbeat import TOLERATED_INTERVALS
 from assay.audit_log.report.question import Question
 from assay.canonical import microseconds
 
@@ -156,7 +157,7 @@ def longest(silences: Iterable[Silence]) -> tuple[Silence, ...]:
 
 def missing_in(length_us: int, heartbeat_us: int | None) -> int:
     """How many heartbeats are missing in a silence."""
-    if heartbeat_us is None or 2 * length_us <= 3 * heartbeat_us:
+    if heartbeat_us is None or length_us <= TOLERATED_INTERVALS * heartbeat_us:
         return 0
     return length_us // heartbeat_us
 

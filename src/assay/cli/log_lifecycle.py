@@ -1,0 +1,347 @@
+"""`assay log archive|retain|import`: which entries are here, which in cold storage, which came in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from assay.cli._shared import (
+    counting,
+    json_option,
+    say,
+    settings_option,
+    show_table,
+    write_json,
+)
+from assay.errors import BadInput
+
+if TYPE_CHECKING:
+    from assay.audit_log.lifecycle.access import LogAccess
+    from assay.audit_log.lifecycle.retention import Applied, Hold
+    from assay.audit_log.lifecycle.verify_archive import VolumeVerification
+    from assay.audit_log.trust import Trust
+    from assay.settings import Settings
+
+_FILE = click.Path(path_type=Path)
+_TEXT_BYTES_MAX = 1_000_000
+_SHOWN_FAULTS = 20
+_key_option = click.option(
+    "--key", "key_file", type=_FILE, help="The log's verifier keys, kept elsewhere; one a line."
+)
+_trust_option = click.option(
+    "--trust", "trust_file", type=_FILE, help="A policy: keys of the log, witnesses, quorum."
+)
+
+
+@click.command()
+@click.argument("folder", type=_FILE)
+@settings_option
+@click.option("--before", help="Archive what occurred before this instant (RFC 3339; UTC).")
+@click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the newest N entries here.")
+@click.option("--verify", is_flag=True, help="Verify the archive instead; needs no log.")
+@_key_option
+@_trust_option
+@json_option
+def archive(
+    folder: Path,
+    settings: Path,
+    before: str | None,
+    keep: int | None,
+    verify: bool,
+    key_file: Path | None,
+    trust_file: Path | None,
+    json_file: str | None,
+) -> int:
+    """Move the oldest entries into FOLDER, compressed and verified; their hashes stay here.
+
+    All proofs and checkpoints hold as before. Entries go in blocks of 256 that a published checkpoint
+    covers. With --verify, the archive is verified with the log's public keys alone; exit 1 unless it is
+    clean.
+    """
+    if verify:
+        return _verify(folder, _trust(key_file, trust_file, settings), json_file)
+    if (before is None) == (keep is None):
+        raise BadInput(
+            "Say what to archive: either --before or --keep.",
+            next_step="`--keep 100000` keeps the newest hundred thousand entries.",
+        )
+    from assay.audit_log.lifecycle.archive import archive as move
+    from assay.settings import read_settings
+
+    access = _access(read_settings(settings))
+    with counting("entries", None) as told:
+        done = move(
+            access,
+            folder,
+            keep=keep,
+            before=_instant(before),
+            progress=lambda number, _: told(number),
+        )
+    write_json(json_file, _archived_as_json(done))
+    if json_file == "-":
+        return 0
+    if done is None:
+        say("Nothing to archive: entries go in whole blocks of 256.")
+        return 0
+    say(f"Entries {done.first} to {done.end - 1} are in {done.volume}.")
+    say(f"{done.dropped.entries} entries left the log; entry {done.recorded_in} records it.")
+    _say_not_reclaimed(done.dropped.reclaimed)
+    return 0
+
+
+@click.command()
+@settings_option
+@click.option("--archive", "folder", type=_FILE, help="Also in this archive of the log.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@json_option
+def retain(settings: Path, folder: Path | None, dry_run: bool, json_file: str | None) -> int:
+    """Remove entries past the retention that [log.retention] of assay.toml says; holds keep them.
+
+    Entries go in whole blocks of 256, from the archive anywhere and from the log at its beginning.
+    Their hashes stay, so that every proof of another entry holds.
+    """
+    from assay.audit_log.lifecycle.retention import apply_retention
+    from assay.settings import read_settings
+
+    read = read_settings(settings)
+    if not read.log.retention:
+        raise BadInput(
+            "assay.toml says no retention for the log.",
+            next_step='Write [log.retention] and a line such as `note = "P1Y"`.',
+        )
+    applied = apply_retention(
+        _access(read), dict(read.log.retention), _holds(read), folder, dry_run=dry_run
+    )
+    write_json(json_file, _applied_as_json(applied, dry_run=dry_run))
+    if json_file != "-":
+        _show_applied(applied, dry_run=dry_run)
+    return 0
+
+
+@click.command("import")
+@click.argument("bundle", type=_FILE)
+@settings_option
+@click.option(
+    "--entry", "entry_file", type=_FILE, help="The bytes of the entry that BUNDLE proves."
+)
+@click.option("--limit", type=click.IntRange(1), help="Take so many; run it again for the rest.")
+@_key_option
+@_trust_option
+@json_option
+def import_(
+    bundle: Path,
+    settings: Path,
+    entry_file: Path | None,
+    limit: int | None,
+    key_file: Path | None,
+    trust_file: Path | None,
+    json_file: str | None,
+) -> int:
+    """Take entries that another machine's log signed into this one, with their origin and proof.
+
+    BUNDLE is a folder that `assay log export` or `assay log archive` wrote there, or a .tlog-proof with
+    the entry beside it. It is verified first, with that log's public keys; entries that are here
+    already are passed over.
+    """
+    from assay.audit_log.lifecycle.foreign import open_bundle
+    from assay.audit_log.lifecycle.importing import import_entries
+    from assay.bootstrap import actor_of, open_log_for_writing, utc_now
+    from assay.settings import read_settings
+
+    trust, read, now = _trust(key_file, trust_file, None), read_settings(settings), utc_now()
+    with counting("Verifying", None) as told:
+        found = open_bundle(
+            bundle,
+            trust,
+            entry_file=entry_file,
+            now=int(now.timestamp()),
+            progress=lambda number, _: told(number),
+        )
+    with open_log_for_writing(read) as log, counting("Importing", None) as told:
+        done = import_entries(
+            log, found, trust.origin, actor=actor_of(read), at=now, limit=limit, progress=told
+        )
+    write_json(
+        json_file,
+        {
+            "schema": 1,
+            "origin": done.origin,
+            "taken": done.taken,
+            "known": done.known,
+            "remaining": done.remaining,
+            "not_brought": done.not_brought,
+        },
+    )
+    if json_file != "-":
+        say(f"{done.taken} entries of {done.origin} were taken in; {done.known} were here before.")
+        if done.not_brought:
+            say(f"{done.not_brought} pieces of evidence that they cite were not in the bundle.")
+        if done.remaining:
+            say("The limit was reached; run it again for the rest.")
+    return 0
+
+
+def _verify(folder: Path, trust: Trust, json_file: str | None) -> int:
+    from assay.audit_log.lifecycle.verify_archive import verify_archive
+    from assay.bootstrap import utc_now
+
+    with counting("entries", None) as told:
+        volumes = verify_archive(
+            folder,
+            trust,
+            now=int(utc_now().timestamp()),
+            progress=lambda number, _: told(number),
+        )
+    clean = all(volume.seen.clean for volume in volumes)
+    write_json(json_file, _volumes_as_json(volumes, clean=clean))
+    if json_file != "-":
+        _show_volumes(volumes)
+        say("Everything verifies." if clean else "NOT CLEAN.")
+    return 0 if clean else 1
+
+
+def _access(read: Settings) -> LogAccess:
+    """The workspace's log, as archive and retention need it."""
+    from assay.audit_log.lifecycle.access import sqlite_access
+    from assay.bootstrap import actor_of, open_log_for_writing, read_verifier_keys, utc_now
+
+    if read.log_url:
+        raise BadInput(
+            "A log in PostgreSQL cannot be archived or shortened yet.",
+            next_step="Export it with `assay log export`; the log keeps its entries.",
+        )
+    return sqlite_access(
+        read.workspace_folder,
+        read_verifier_keys(read),
+        actor_of(read),
+        lambda: open_log_for_writing(read),
+        clock=utc_now,
+    )
+
+
+def _holds(read: Settings) -> list[Hold]:
+    from assay.audit_log.lifecycle.retention import Hold
+
+    return [
+        Hold(name, frozenset(hold.types), hold.since, hold.until)
+        for name, hold in read.log.holds.items()
+    ]
+
+
+def _trust(key_file: Path | None, trust_file: Path | None, settings: Path | None) -> Trust:
+    """The policy that was given; else the keys of the workspace, where there is one."""
+    from assay.audit_log.trust import Trust, parse_trust
+    from assay.bootstrap import parse_verifier_keys, read_trust
+    from assay.settings import read_settings
+
+    if trust_file is not None:
+        return parse_trust(_text(trust_file))
+    if key_file is not None:
+        return Trust(parse_verifier_keys(_text(key_file)))
+    if settings is not None and settings.exists():
+        return read_trust(read_settings(settings))
+    raise BadInput(
+        "Entries of a log are verified with its public keys.",
+        next_step="Give them with --key FILE (log.vkey of the log's workspace), or --trust.",
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_TEXT_BYTES_MAX + 1)
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be read ({error.strerror}).", next_step="Check the path."
+        ) from error
+    if len(data) > _TEXT_BYTES_MAX:
+        raise BadInput(f"{path} is longer than a megabyte.", next_step="Is it the right file?")
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(
+            f"{text!r} is not an instant.", next_step="Write it like 2026-11-22T10:00:00Z."
+        ) from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _archived_as_json(done: Any) -> dict[str, Any]:
+    if done is None:
+        return {"schema": 1, "archived": 0}
+    return {
+        "schema": 1,
+        "archived": done.end - done.first,
+        "first": done.first,
+        "minimum": done.end,
+        "volume": str(done.volume),
+        "recorded_in": done.recorded_in,
+        "dropped": done.dropped.entries,
+        "reclaimed": done.dropped.reclaimed,
+    }
+
+
+def _applied_as_json(applied: Sequence[Applied], *, dry_run: bool) -> dict[str, Any]:
+    places = [
+        {
+            "where": one.where,
+            "removed": one.due.count,
+            "ranges": [list(each) for each in one.due.ranges],
+            "held": one.due.held,
+            "waiting": one.due.waiting,
+            "recorded_in": list(one.recorded_in),
+        }
+        for one in applied
+    ]
+    return {"schema": 1, "dry_run": dry_run, "places": places}
+
+
+def _show_applied(applied: Sequence[Applied], *, dry_run: bool) -> None:
+    rows = [
+        (one.where, str(one.due.count), str(one.due.held), str(one.due.waiting)) for one in applied
+    ]
+    removed = "To remove" if dry_run else "Removed"
+    show_table("", ("Where", removed, "Held", "Due, beside others that are not"), rows)
+
+
+def _volumes_as_json(volumes: Sequence[VolumeVerification], *, clean: bool) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "clean": clean,
+        "volumes": [
+            {
+                "first": volume.first,
+                "end": volume.end,
+                "removed": volume.removed,
+                "cited": volume.seen.cited,
+                "faults": [
+                    {"place": fault.place, "what": fault.what} for fault in volume.seen.faults
+                ],
+            }
+            for volume in volumes
+        ],
+    }
+
+
+def _show_volumes(volumes: Sequence[VolumeVerification]) -> None:
+    for volume in volumes:
+        removed = f", {volume.removed} of them removed by retention" if volume.removed else ""
+        say(f"Entries {volume.first} to {volume.end - 1}{removed}; {volume.seen.cited} cited.")
+        for fault in volume.seen.faults[:_SHOWN_FAULTS]:
+            say(f"  {fault.place}: {fault.what}")
+        if len(volume.seen.faults) > _SHOWN_FAULTS:
+            say(f"  and {len(volume.seen.faults) - _SHOWN_FAULTS} more; --json has them all")
+
+
+def _say_not_reclaimed(reclaimed: bool) -> None:
+    if not reclaimed:
+        say("The database file could not be made smaller for want of room; it reuses the space.")
