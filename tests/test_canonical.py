@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,45 @@ def test_reading_back_gives_the_same_bytes(value: Any) -> None:
 
     data = canonical_bytes(value)
     assert canonical_bytes(json.loads(data)) == data
+
+
+ANY_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) - 2, 2**53 + 2)
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.text(st.characters(), max_size=8)
+    | st.sampled_from(["\ud800", "\udfff\ud800", "\u0000", "\x7f", "\u2028", "<>&/", "\U0010ffff"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text(max_size=4) | st.sampled_from(["\ud800", "a", "\ufb33"]), inner)
+    ),
+    max_leaves=12,
+)
+"""JSON, and what only looks like it: numbers beyond what is exact, infinities, halves of pairs."""
+
+
+@given(value=ANY_JSON)
+def test_the_fast_way_writes_what_rfc_8785_says_and_refuses_what_it_refuses(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeError) as error:
+        with pytest.raises((TypeError, ValueError)):
+            canonical_bytes(value)
+        assert isinstance(error, ValueError)  # noqa: PT017 - so that callers need to know one kind
+        return
+    assert canonical_bytes(value) == expected
+
+
+@pytest.mark.parametrize("depth", [10, 100, 127, 128, 140])
+def test_deep_values_are_written_as_shallow_ones(depth: int) -> None:
+    value: Any = 1
+    for _ in range(depth):
+        value = {"a": [value]}
+    assert canonical_bytes(value) == rfc8785.dumps(value)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, "\ud800"])

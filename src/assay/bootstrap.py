@@ -3,6 +3,7 @@
 The workspace folder (`.assay/` beside assay.toml, mode 0700) holds:
 
     log.sqlite log-index.sqlite          the audit log, and its index, which can be made again
+    log-text.sqlite log-text.lock        its full-text index, made on first use
     log.checkpoint log.lock              its published checkpoint, its writer's lock
     log.vkey                             the log's verifier keys: public, give them to who verifies
     records.sqlite                       the records, unless [store] names another database

@@ -53,7 +53,7 @@ def small_log(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Blocks of 3 entries and super-blocks of 8, so that a few events cross their borders."""
-    monkeypatch.setattr(_sqlite_index, "BLOCK_MAX", 3)
+    """Blocks of 4 entries and super-blocks of 8, so that a few events cross their borders."""
+    monkeypatch.setattr(_sqlite_index, "BLOCK_MAX", 4)
     for module in (_sqlite_index, _sqlite_index_check):
         monkeypatch.setattr(module, "SUPER_SHIFT", 3)

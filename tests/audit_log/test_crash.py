@@ -39,6 +39,7 @@ APPEND = (
     from assay.audit_log.opening import open_sqlite_log
     from tests.audit_log.conftest import SIGNER, event
 
+    threading.excepthook = lambda _: os._exit(3)
     folder, begin = Path(sys.argv[1]), int(sys.argv[2])
     log = open_sqlite_log(folder, SIGNER, limits=Limits(publish_seconds=0.01))
 
@@ -97,6 +98,7 @@ def killed(folder: Path, begin: int, draw: random.Random) -> Told:
         time.sleep(draw.random() ** 2 * 0.3)
         writer.send_signal(signal.SIGKILL)
         said.hear(writer.stdout.readlines())
+    assert writer.returncode == -signal.SIGKILL, "the writer ended by itself"
     return said
 
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ import pytest
 
 from assay.audit_log import event_types
 from assay.audit_log.emitting import AuditLogHandler, AuditMiddleware, audited
-from assay.audit_log.entry import event_of
+from assay.audit_log.entry import event_of, new_event
 from assay.audit_log.log import AuditLog
+from assay.bootstrap import open_log_for_writing
+from assay.settings import read_settings
 from tests.audit_log.emitting.delivering import open_real_log
 from tests.audit_log.emitting.fakes import ACTOR, CLINIC
 from tests.workspaces import Workspace, command, make_workspace
@@ -147,6 +150,44 @@ def _heartbeat(folder: Path) -> Path:
     return folder
 
 
+def _long_log(folder: Path) -> Path:
+    """A workspace whose log has 300 old entries, and rules by which they may go."""
+    workspace = make_workspace(folder)
+    with workspace.toml.open("a") as stream:
+        stream.write('[log.retention]\nnote = "P1Y"\n')
+    old = datetime(2020, 1, 1, tzinfo=UTC)
+    with open_log_for_writing(read_settings(workspace.folder)) as log:
+        log.keep(
+            [
+                new_event("note", occurred_at=old, actor=ACTOR, action="try", target=CLINIC)
+                for _ in range(300)
+            ]
+        )
+    return folder
+
+
+def _archive(folder: Path) -> Path:
+    workspace = _long_log(folder / "w")
+    done = command("log", "archive", folder / "cold", "--settings", workspace, "--keep", "10")
+    assert done.status == 0, done.err
+    return workspace
+
+
+def _retain(folder: Path) -> Path:
+    done = command("log", "retain", "--settings", _long_log(folder))
+    assert done.status == 0, done.err
+    return folder
+
+
+def _import(folder: Path) -> Path:
+    other, bundle = _append(folder / "other"), folder / "bundle"
+    assert command("log", "export", bundle, "--settings", other).status == 0
+    workspace, key = make_workspace(folder / "w"), other / ".assay" / "log.vkey"
+    done = command("log", "import", bundle, "--key", key, "--settings", workspace.toml)
+    assert done.status == 0, done.err
+    return workspace.folder
+
+
 def _events_in(workspace: Workspace) -> list[dict[str, Any]]:
     done = command("log", "query", workspace.toml, "--limit", "10000", "--json", "-")
     assert done.status == 0, done.err
@@ -199,6 +240,9 @@ _COMMANDS: dict[str, Callable[[Path], Path]] = {
     event_types.APPEND: _append,
     "assay log review": _review,
     "assay log heartbeat": _heartbeat,
+    "assay log archive": _archive,
+    "assay log retain": _retain,
+    "assay log import": _import,
 }
 _CALLS: dict[str, Callable[[AuditLog, str], None]] = {
     event_types.AUDITED: _audited,

@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import textwrap
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import apsw
 import pytest
 
 from assay.audit_log.backends.sqlite_evidence import verify
 from assay.audit_log.backends.sqlite_files import DATABASE
 from assay.audit_log.backends.sqlite_reader import SqliteLogReader
+from assay.audit_log.entry import by_digest, citations, entry_bytes
 from assay.audit_log.interface import EventQuery
 from assay.audit_log.notes import VerifierKey
 from assay.audit_log.opening import open_sqlite_log
 from assay.audit_log.query import read_events
-from assay.errors import EntryTooLarge, LogBusy, LogDamaged, LogError, NotWritable
-from assay.vocabulary import Severity
+from assay.crypto.signing import SigningKey
+from assay.errors import (
+    BadEvent,
+    BadNote,
+    EntryTooLarge,
+    LogBusy,
+    LogDamaged,
+    LogError,
+    NaiveInstant,
+    NotUnicode,
+    NotWritable,
+    UnknownEventType,
+)
+from assay.vocabulary import Event, Exhibit, Severity
 from tests.audit_log.conftest import KEY, NOON, ORIGIN, SIGNER, event, exhibit
 
 VERIFIER = VerifierKey(ORIGIN, KEY.public_bytes)
@@ -106,42 +120,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         open_sqlite_log(tmp_path / "file" / "log", SIGNER)
 
 
-def test_a_full_disk_loses_nothing_that_was_returned(tmp_path: Path) -> None:
-    program = textwrap.dedent("""
-        import resource, sys
-        from pathlib import Path
-        from assay.audit_log.opening import open_sqlite_log
-        from assay.errors import DiskFull
-        from tests.audit_log.conftest import KEY, ORIGIN, SIGNER, event, exhibit
-        kept = 0
-        with open_sqlite_log(Path(sys.argv[1]), SIGNER) as log:
-            log.keep([event(0)])[0]
-            kept = 1
-            resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
-            try:
-                for number in range(1, 1000):
-                    big = exhibit(str(number) * 9000)
-                    log.keep([event(number, big)], [big])
-                    kept += 1
-            except DiskFull as error:
-                print(kept, error.exit_code)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-        """)
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "log")],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=Path(__file__).parents[2],
-    )
-    kept, exit_code = map(int, done.stdout.split())
-    assert exit_code == 3
-    assert 1 < kept < 1000
-    seen = verify(tmp_path / "log", VERIFIER)
-    assert seen.clean
-    assert seen.size == kept
-
-
 def test_a_log_on_a_read_only_disk_is_read_and_verified(small_log: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -158,32 +136,120 @@ def test_a_log_on_a_read_only_disk_is_read_and_verified(small_log: Path, tmp_pat
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("round_", range(20))
-def test_a_killed_writer_loses_nothing_that_it_was_told(tmp_path: Path, round_: int) -> None:
-    program = textwrap.dedent("""
-        import sys
-        from pathlib import Path
-        from assay.audit_log.opening import open_sqlite_log
-        from tests.audit_log.conftest import KEY, ORIGIN, SIGNER, event, exhibit
-        with open_sqlite_log(Path(sys.argv[1]), SIGNER) as log:
-            for number in range(100_000):
-                print(log.keep([event(number)])[0], flush=True)
-        """)
-    root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path / "log")],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=root,
-    ) as writer:
-        assert writer.stdout is not None
-        told = [writer.stdout.readline() for _ in range(10 + 13 * round_)]
-        writer.kill()
-        told += writer.stdout.readlines()
-    acknowledged = [int(line) for line in told if line.endswith("\n")]
-    seen = verify(tmp_path / "log", VERIFIER)
-    assert seen.clean
-    assert seen.size >= len(acknowledged) > 0
+# Bad input
+
+
+def with_(**changes: Any) -> Event:
+    return replace(event(7), **changes)
+
+
+def deep(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("bad", "error", "words"),
+    [
+        (with_(detail={"text": "x" * 70_000}), EntryTooLarge, "by_digest"),
+        (with_(actor="x" * 70_000), EntryTooLarge, "more than an entry holds"),
+        (with_(type="no such type"), UnknownEventType, "no such type"),
+        (with_(occurred_at=datetime(2026, 11, 22, 12)), NaiveInstant, "no zone"),  # noqa: DTZ001
+        (with_(actor=b"\xff".decode("utf-8", "surrogateescape")), NotUnicode, "not Unicode"),
+        (with_(id="\ud800"), NotUnicode, "not Unicode"),
+        (with_(detail={"text": "half a pair: \udc00"}), NotUnicode, "not Unicode"),
+        (with_(detail={"\udc00": "a key"}), NotUnicode, "not Unicode"),
+        (with_(detail={"a": {1, 2}}), BadEvent, "JSON does not"),
+        (with_(detail=deep(2_000)), BadEvent, "too deep"),
+        (with_(detail={"a": float("nan")}), BadEvent, "JSON does not"),
+        (with_(detail={"a": 2**60}), BadEvent, "JSON does not"),
+        (with_(detail={"a": b"\xff", "b": object()}), BadEvent, "JSON does not"),
+        (
+            with_(detail={"cites": [{"digest": "sha256:00", "media_type": "a/b"}]}),
+            BadEvent,
+            "not kept",
+        ),
+        (with_(detail={"cites": [{"digest": 5, "media_type": []}]}), BadEvent, "not kept"),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,
+)
+def test_bad_events_are_named_and_leave_nothing(
+    small_log: Path, bad: Event, error: type[BadEvent], words: str
+) -> None:
+    with open_sqlite_log(small_log, SIGNER) as log:
+        for events in ([bad], [event(8), bad]):
+            with pytest.raises(error, match=words) as caught:
+                log.append_many(events)
+            assert len(str(caught.value)) < 500
+            assert isinstance(caught.value, BadEvent)
+        assert log.size == 7
+        assert log.keep([event(8)]) == (7,)
+    assert verify(small_log, VERIFIER).clean
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ([exhibit("nobody cites this")], "No event cites"),
+        ([], "which is not kept"),
+        ([replace(exhibit("cited"), data=b"other bytes")], "have another digest"),
+        ([replace(exhibit("cited"), media_type="image/png")], "kept as image/png"),
+    ],
+    ids=["uncited", "not given", "other bytes", "other type"],
+)
+def test_exhibits_that_are_not_what_is_cited(
+    small_log: Path, given: list[Exhibit], words: str
+) -> None:
+    cites = [] if "No event" in words else [exhibit("cited")]
+    with open_sqlite_log(small_log, SIGNER) as log:
+        with pytest.raises(BadEvent, match=words):
+            log.append_many([event(7, *cites)], given)
+        # What lies in the log already needs not be given again.
+        log.keep([event(8, exhibit("evidence one"))])
+    assert verify(small_log, VERIFIER).clean
+
+
+def test_a_large_detail_is_kept_by_its_digest(tmp_path: Path) -> None:
+    large, kept = by_digest(with_(detail={"text": "x" * 70_000}))
     with open_sqlite_log(tmp_path / "log", SIGNER) as log:
-        assert log.keep([event(999_999)])[0] == seen.size
+        (index,) = log.keep([large], [kept])
+        assert citations(log.reader.entry(index)) == [(kept.digest, kept.media_type)]
+        assert log.reader.cited_bytes(kept.digest) == kept.data
+    assert verify(tmp_path / "log", VERIFIER).clean
+
+
+def test_an_entry_of_the_largest_size_is_taken(tmp_path: Path) -> None:
+    room = 65_535 - len(entry_bytes(with_(actor="")))
+    with open_sqlite_log(tmp_path / "log", SIGNER) as log:
+        log.keep([with_(actor="x" * room), event(8)])
+        assert len(log.reader.entry(0)) == 65_535
+    assert verify(tmp_path / "log", VERIFIER).clean
+
+
+def test_another_key_verifies_nothing(small_log: Path) -> None:
+    other = VerifierKey(ORIGIN, SigningKey(b"\x09" * 32).public_bytes)
+    faults = verify(small_log, other).faults
+    assert {"head", "checkpoint of size 7", "the published checkpoint"} <= {f.place for f in faults}
+    with SqliteLogReader(small_log, other) as log, pytest.raises(BadNote):
+        log.newest_checkpoint()
+
+
+def test_another_origin_verifies_nothing(small_log: Path) -> None:
+    other = VerifierKey("example.com/another", KEY.public_bytes)
+    assert not verify(small_log, other).clean
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_a_database_of_another_version_is_refused_by_name(small_log: Path, version: int) -> None:
+    db = apsw.Connection(str(small_log / DATABASE))
+    db.execute(f"PRAGMA user_version = {version}").fetchall()
+    db.close()
+    for use in (
+        lambda: open_sqlite_log(small_log, SIGNER),
+        lambda: SqliteLogReader(small_log, VERIFIER),
+        lambda: verify(small_log, VERIFIER),
+    ):
+        with pytest.raises(LogError, match=f"has version {version} of the log's format"):
+            use()

@@ -1,4 +1,4 @@
-"""Queries give what going over all events gives, in the order that is promised, however they are paged."""
+"""Queries give what going over all events gives, in the promised order, however they are paged."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ def test_an_index_of_other_entries_is_made_again_on_opening(tmp_path: Path) -> N
     (tmp_path / "long" / INDEX).replace(tmp_path / "log" / INDEX)
     seen = verify(tmp_path / "log", SIGNER.verifier)
     assert seen.evidence_intact
-    assert [fault.place for fault in seen.faults][0] == "index"
+    assert seen.faults[0].place == "index"
     with open_sqlite_log(tmp_path / "log", SIGNER) as log:
         log.append(EXAMPLE)
         log.append(replace(EXAMPLE, id="new")).sequenced()

@@ -18,9 +18,9 @@ from assay.audit_log.lifecycle.archive import archive
 from assay.audit_log.notes import VerifierKey
 from assay.audit_log.opening import open_sqlite_log
 from assay.audit_log.sealing import sealed, token
-from assay.audit_log.text_search import TEXT_INDEX, remove_text_index, search
+from assay.audit_log.text_search import TEXT_INDEX, TEXT_LOCK, remove_text_index, search
 from assay.crypto.aead import DataKey
-from assay.errors import BadSearch, LogError
+from assay.errors import BadSearch, NotWritable
 from assay.vocabulary import Event, Json, Target, TargetKind
 from tests.audit_log.lifecycle.logs import KEY, ORIGIN, OTHER_SIGNER, SIGNER, access_to, fill
 
@@ -237,14 +237,9 @@ def test_two_searches_at_once_fill_it_once(tmp_path: Path) -> None:
     assert results == [[*range(5_999, -1, -1)]] * 3
 
 
-def test_a_folder_that_cannot_be_written_is_a_named_error(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise LogError("no room")
-
-    monkeypatch.setattr("assay.audit_log.text_search.make_database", refuse)
-    with pytest.raises(LogError, match="no room"):
+def test_a_folder_that_cannot_be_written_is_a_named_error(folder: Path) -> None:
+    (folder / TEXT_LOCK).mkdir()
+    with pytest.raises(NotWritable, match=TEXT_LOCK):
         found(folder, "open")
 
 

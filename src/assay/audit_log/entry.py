@@ -160,14 +160,14 @@ def _entry_json(event: Event) -> bytes:
             "v": 1,
         }
         return orjson.dumps(fields, option=orjson.OPT_UTC_Z)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, UnicodeError) or "surrogate" in str(error):
+    except (TypeError, ValueError, RecursionError) as error:
+        if "surrogate" in f"{error}{error.__cause__}":
             raise NotUnicode(
                 f"An event of type {event.type} holds text that is not Unicode.",
                 next_step="Decode bytes as UTF-8 before you append them, or leave them out.",
             ) from error
         raise BadEvent(
-            f"An event of type {event.type} holds a value that JSON does not.",
+            f"An event of type {event.type} holds a value that JSON does not, or too deep a one.",
             next_step="Give text, exact numbers, lists and objects.",
         ) from error
 

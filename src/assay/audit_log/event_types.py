@@ -143,19 +143,19 @@ _OWN = (
         "log_imported",
         Severity.MEDIUM,
         "Entries that another machine's log signed were taken in, with their origin and proof.",
-        _BY_HAND,
+        ("assay log import", *_BY_HAND),
     ),
     EventType(
         "log_archived",
         Severity.HIGH,
         "Entries were moved to cold storage; their hashes stay, so old proofs still verify.",
-        _BY_HAND,
+        ("assay log archive", *_BY_HAND),
     ),
     EventType(
         "retention_applied",
         Severity.HIGH,
         "Entries past their retention were removed, by a stated rule; their hashes stay.",
-        _BY_HAND,
+        ("assay log retain", *_BY_HAND),
     ),
     EventType(
         "subject_key_destroyed",

@@ -131,6 +131,10 @@ class LogReader(Protocol):
     def size(self) -> int:
         """How many entries there are."""
 
+    @property
+    def minimum_index(self) -> int:
+        """The first entry whose bytes are still here; those before it were archived or removed."""
+
     def entry(self, index: int) -> bytes:
         """The bytes of an entry, as they were hashed.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.audit_log.backends import sqlite_evidence
 from assay.audit_log.backends.sqlite import SqliteLogStore
-from assay.audit_log.backends.sqlite_files import DATABASE, INDEX
+from assay.audit_log.backends.sqlite_files import DATABASE
 from assay.audit_log.backends.sqlite_reader import SqliteLogReader
 from assay.audit_log.interface import LogReader, Verification
 from assay.audit_log.log import AuditLog
@@ -17,7 +17,7 @@ from assay.audit_log.notes import VerifierKey
 from assay.audit_log.signer import LogSigner
 from assay.audit_log.trust import Trust
 from assay.audit_log.verify import Progress
-from assay.errors import BadInput, LogError
+from assay.errors import LogError
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,23 +108,21 @@ def verify_log(
 def reindex_log(
     place: LogPlace, verifier: VerifierKey, progress: Callable[[int], None] = lambda _: None
 ) -> int:
-    """Make index, ids and tile hashes of the log in a folder again; how many entries it has.
+    """Make index, ids and tile hashes of the log again; how many entries it has.
 
     The entries are not changed, and not verified either: `assay log verify` does that.
 
     Raises:
-        BadInput: the log is in PostgreSQL, which indexes in the same transaction.
         LogBusy: another process writes this log.
         LogDamaged, LogError, DiskFull
     """
     if place.url:
-        raise BadInput(
-            "PostgreSQL writes this log's index with its entries.",
-            next_step="If `assay log verify` finds it damaged, use REINDEX, or restore the database.",
-        )
-    for suffix in ("", "-wal", "-shm"):
-        (place.folder / f"{INDEX}{suffix}").unlink(missing_ok=True)
-    store = SqliteLogStore(place.folder, verifier)
+        from assay.audit_log.backends.postgres import open_postgres_store
+
+        with open_postgres_store(place.url, verifier) as there:
+            there.make_projections_again(progress)
+            return there.size
+    store = SqliteLogStore(place.folder, verifier, new_index=True)
     try:
         store.make_projections_again(progress)
         if not store.settle():

@@ -11,15 +11,18 @@ Letters match whatever their case and accents. This is no part of the promise of
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 import apsw
 
+from assay.atomic import PRIVATE_FILE, write_error
 from assay.audit_log.backends.sqlite_files import log_error, make_database, open_to_write
 from assay.audit_log.entry import event_of
 from assay.audit_log.interface import LogReader
@@ -29,6 +32,7 @@ from assay.errors import BadSearch, LogDamaged, LogError
 from assay.vocabulary import Event, Json
 
 TEXT_INDEX = "log-text.sqlite"
+TEXT_LOCK = "log-text.lock"
 TEXT_LENGTH_MAX = 1_000
 _SUFFIXES = ("", "-wal", "-shm")
 _BATCH = 4_096
@@ -70,10 +74,10 @@ def search(
 
     Raises:
         BadSearch: the text is empty, too long, or no query of FTS5.
-        LogError, LogDamaged, DiskFull: the projection cannot be read or filled.
+        LogError, LogDamaged, DiskFull, NotWritable: the projection cannot be read or filled.
     """
     _expect_text(text)
-    with closing(_filled(reader, folder, progress)) as db:
+    with _alone(folder), closing(_filled(reader, folder, progress)) as db:
         end = reader.size if before is None else before
         if _TOKEN.fullmatch(text):
             sql = "SELECT idx FROM token WHERE text = ? AND idx < ? ORDER BY idx DESC LIMIT ?"
@@ -96,8 +100,28 @@ def search(
 
 def remove_text_index(folder: Path) -> None:
     """Delete the projection; the next search makes it again."""
+    with _alone(folder):
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
     for suffix in _SUFFIXES:
         (folder / f"{TEXT_INDEX}{suffix}").unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One search at a time: nobody may have the file open while it is made again."""
+    path = folder / TEXT_LOCK
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+    except OSError as error:
+        raise write_error(path, error) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _expect_text(text: str) -> None:
@@ -113,7 +137,7 @@ def _filled(reader: SearchableLog, folder: Path, progress: Progress) -> apsw.Con
     try:
         return _caught_up(reader, folder, progress)
     except _StaleError:
-        remove_text_index(folder)
+        _remove(folder)
         return _caught_up(reader, folder, progress)
 
 
@@ -152,17 +176,11 @@ def _open(folder: Path) -> apsw.Connection:
 def _catch_up(db: apsw.Connection, reader: SearchableLog, progress: Progress) -> None:
     total = reader.size
     while True:
-        # Each batch takes the write lock before it looks how far another search has come.
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with db:
             start = _checked_start(db, reader)
             batch = list(islice(reader.entries(start, total), _BATCH))
             if batch:
                 _add(db, reader, batch)
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
         if not batch:
             return
         progress(batch[-1][0] + 1, total)

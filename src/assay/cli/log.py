@@ -11,6 +11,7 @@ import click
 
 from assay.cli._lazy import LazyGroup
 from assay.cli._shared import (
+    counting,
     json_option,
     say,
     settings_argument,
@@ -21,11 +22,13 @@ from assay.cli._shared import (
 from assay.errors import BadInput
 
 if TYPE_CHECKING:
-    from assay.audit_log.interface import EventQuery, PageKey
+    from assay.audit_log.interface import EventQuery, LogReader, PageKey
+    from assay.settings import Settings
     from assay.vocabulary import Event
 
 _HERE = "assay.cli.log"
 _PROOF = "assay.cli.log_proof"
+_LIFE = "assay.cli.log_lifecycle"
 _WORDS_MAX = 1_000
 
 
@@ -40,6 +43,9 @@ _WORDS_MAX = 1_000
         "reindex": (f"{_PROOF}:reindex", "Make the index again from the entries."),
         "report": ("assay.cli.log_report:report", "What happened in a period."),
         "verify-report": ("assay.cli.log_report:verify_report", "Does a report hold?"),
+        "archive": (f"{_LIFE}:archive", "Move old entries to cold storage; proofs go on to hold."),
+        "retain": (f"{_LIFE}:retain", "Remove entries whose retention is over."),
+        "import": (f"{_LIFE}:import_", "Take in entries that another machine's log signed."),
         "witness": ("assay.cli.log_witness:witness", "Cosign the checkpoints of other logs."),
         "heartbeat": ("assay.cli.log_witness:heartbeat", "Say that nothing happened, if so."),
         "review": ("assay.cli.log_report:review", "Record that you looked."),
@@ -65,11 +71,15 @@ def log() -> None:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
 @click.option("--after", help="The key of a page's last event, INSTANT/INDEX: the next page.")
 @click.option("--count", is_flag=True, help="Only how many there are.")
+@click.option(
+    "--text", help="Words in the action or the clear detail; the other filters are left out."
+)
 @json_option
 def query(
     settings: Path,
     after: str | None,
     count: bool,
+    text: str | None,
     json_file: str | None,
     **filters: Any,
 ) -> int:
@@ -78,8 +88,13 @@ def query(
     from assay.bootstrap import open_log_for_reading
     from assay.settings import read_settings
 
-    wanted = _wanted(after, **filters)
-    with open_log_for_reading(read_settings(settings)) as reader:
+    wanted, read = _wanted(after, **filters), read_settings(settings)
+    with open_log_for_reading(read) as reader:
+        if reader.minimum_index:
+            say(f"Entries before {reader.minimum_index} were archived or removed.", err=True)
+        if text is not None:
+            _show_events(_with_words(reader, read, text, wanted), json_file, full=False)
+            return 0
         if count:
             number = reader.count(wanted)
             write_json(json_file, {"schema": 1, "count": number})
@@ -136,6 +151,24 @@ def append(
     if json_file != "-":
         click.echo(f"Entry {index}.")
     return 0
+
+
+def _with_words(
+    reader: LogReader, settings: Settings, text: str, wanted: EventQuery
+) -> list[tuple[int, Event]]:
+    """The newest events with these words, from an index that is made on first use."""
+    from assay.audit_log.entry import event_of
+    from assay.audit_log.text_search import search
+
+    if wanted != type(wanted)(limit=wanted.limit):
+        raise BadInput(
+            "--text does not go with other filters.", next_step="Search first, then look closer."
+        )
+    with counting("entries", None) as told:
+        found = search(
+            reader, settings.workspace_folder, text, wanted.limit, progress=lambda n, _: told(n)
+        )
+    return [(index, event_of(reader.entry(index))) for index in found]
 
 
 def _wanted(

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli._shared import (
-    counting,
-    json_option,
-    say,
-    settings_option,
-    show_table,
-    write_json,
+from assay.cli._lifecycle_shown import (
+    applied_as_json,
+    archived_as_json,
+    say_not_reclaimed,
+    show_applied,
+    show_volumes,
+    volumes_as_json,
 )
+from assay.cli._shared import counting, json_option, say, settings_option, write_json
 from assay.errors import BadInput
 
 if TYPE_CHECKING:
     from assay.audit_log.lifecycle.access import LogAccess
-    from assay.audit_log.lifecycle.retention import Applied, Hold
-    from assay.audit_log.lifecycle.verify_archive import VolumeVerification
+    from assay.audit_log.lifecycle.retention import Hold
     from assay.audit_log.trust import Trust
     from assay.settings import Settings
 
 _FILE = click.Path(path_type=Path)
 _TEXT_BYTES_MAX = 1_000_000
-_SHOWN_FAULTS = 20
 _key_option = click.option(
     "--key", "key_file", type=_FILE, help="The log's verifier keys, kept elsewhere; one a line."
 )
@@ -81,7 +79,7 @@ def archive(
             before=_instant(before),
             progress=lambda number, _: told(number),
         )
-    write_json(json_file, _archived_as_json(done))
+    write_json(json_file, archived_as_json(done))
     if json_file == "-":
         return 0
     if done is None:
@@ -89,7 +87,7 @@ def archive(
         return 0
     say(f"Entries {done.first} to {done.end - 1} are in {done.volume}.")
     say(f"{done.dropped.entries} entries left the log; entry {done.recorded_in} records it.")
-    _say_not_reclaimed(done.dropped.reclaimed)
+    say_not_reclaimed(reclaimed=done.dropped.reclaimed)
     return 0
 
 
@@ -116,9 +114,9 @@ def retain(settings: Path, folder: Path | None, dry_run: bool, json_file: str | 
     applied = apply_retention(
         _access(read), dict(read.log.retention), _holds(read), folder, dry_run=dry_run
     )
-    write_json(json_file, _applied_as_json(applied, dry_run=dry_run))
+    write_json(json_file, applied_as_json(applied, dry_run=dry_run))
     if json_file != "-":
-        _show_applied(applied, dry_run=dry_run)
+        show_applied(applied, dry_run=dry_run)
     return 0
 
 
@@ -197,9 +195,9 @@ def _verify(folder: Path, trust: Trust, json_file: str | None) -> int:
             progress=lambda number, _: told(number),
         )
     clean = all(volume.seen.clean for volume in volumes)
-    write_json(json_file, _volumes_as_json(volumes, clean=clean))
+    write_json(json_file, volumes_as_json(volumes, clean=clean))
     if json_file != "-":
-        _show_volumes(volumes)
+        show_volumes(volumes)
         say("Everything verifies." if clean else "NOT CLEAN.")
     return 0 if clean else 1
 
@@ -273,75 +271,3 @@ def _instant(text: str | None) -> datetime | None:
             f"{text!r} is not an instant.", next_step="Write it like 2026-11-22T10:00:00Z."
         ) from error
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def _archived_as_json(done: Any) -> dict[str, Any]:
-    if done is None:
-        return {"schema": 1, "archived": 0}
-    return {
-        "schema": 1,
-        "archived": done.end - done.first,
-        "first": done.first,
-        "minimum": done.end,
-        "volume": str(done.volume),
-        "recorded_in": done.recorded_in,
-        "dropped": done.dropped.entries,
-        "reclaimed": done.dropped.reclaimed,
-    }
-
-
-def _applied_as_json(applied: Sequence[Applied], *, dry_run: bool) -> dict[str, Any]:
-    places = [
-        {
-            "where": one.where,
-            "removed": one.due.count,
-            "ranges": [list(each) for each in one.due.ranges],
-            "held": one.due.held,
-            "waiting": one.due.waiting,
-            "recorded_in": list(one.recorded_in),
-        }
-        for one in applied
-    ]
-    return {"schema": 1, "dry_run": dry_run, "places": places}
-
-
-def _show_applied(applied: Sequence[Applied], *, dry_run: bool) -> None:
-    rows = [
-        (one.where, str(one.due.count), str(one.due.held), str(one.due.waiting)) for one in applied
-    ]
-    removed = "To remove" if dry_run else "Removed"
-    show_table("", ("Where", removed, "Held", "Due, beside others that are not"), rows)
-
-
-def _volumes_as_json(volumes: Sequence[VolumeVerification], *, clean: bool) -> dict[str, Any]:
-    return {
-        "schema": 1,
-        "clean": clean,
-        "volumes": [
-            {
-                "first": volume.first,
-                "end": volume.end,
-                "removed": volume.removed,
-                "cited": volume.seen.cited,
-                "faults": [
-                    {"place": fault.place, "what": fault.what} for fault in volume.seen.faults
-                ],
-            }
-            for volume in volumes
-        ],
-    }
-
-
-def _show_volumes(volumes: Sequence[VolumeVerification]) -> None:
-    for volume in volumes:
-        removed = f", {volume.removed} of them removed by retention" if volume.removed else ""
-        say(f"Entries {volume.first} to {volume.end - 1}{removed}; {volume.seen.cited} cited.")
-        for fault in volume.seen.faults[:_SHOWN_FAULTS]:
-            say(f"  {fault.place}: {fault.what}")
-        if len(volume.seen.faults) > _SHOWN_FAULTS:
-            say(f"  and {len(volume.seen.faults) - _SHOWN_FAULTS} more; --json has them all")
-
-
-def _say_not_reclaimed(reclaimed: bool) -> None:
-    if not reclaimed:
-        say("The database file could not be made smaller for want of room; it reuses the space.")

@@ -117,25 +117,35 @@ def prove(index: int, settings: Path, out: Path | None, json_file: str | None) -
 
 
 @click.command()
-@click.argument("folder", type=_FILE)
+@click.argument("out", type=_FILE, metavar="FOLDER|FILE")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["tiles", "ocsf", "cloudevents"]),
+    default="tiles",
+    show_default=True,
+    help="tiles: a folder that can be verified. The others: a file of JSON lines for a SIEM.",
+)
 @settings_option
 @json_option
-def export(folder: Path, settings: Path, json_file: str | None) -> int:
+def export(out: Path, format_: str, settings: Path, json_file: str | None) -> int:
     """Write the log into FOLDER as static files (c2sp.org/tlog-tiles), or add what is new.
 
     Whoever has the folder and the log's public keys can verify all of it: `assay log verify FOLDER`.
     """
+    if format_ != "tiles":
+        return _export_lines(out, format_, settings, json_file)
     from assay.audit_log.tiles_folder import export as write_folder
     from assay.bootstrap import open_log_for_reading, read_verifier_keys
     from assay.settings import read_settings
 
     read = read_settings(settings)
     with open_log_for_reading(read) as log, counting("entries", log.size) as told:
-        done = write_folder(log, folder, read_verifier_keys(read), lambda n, _: told(n))
+        done = write_folder(log, out, read_verifier_keys(read), lambda n, _: told(n))
     size = done.checkpoint.size
     write_json(json_file, {"schema": 1, "size": size, "size_before": done.size_before})
     if json_file != "-":
-        say(f"{size - done.size_before} entries were added; {folder} has {size}.")
+        say(f"{size - done.size_before} entries were added; {out} has {size}.")
     return 0
 
 
@@ -155,6 +165,22 @@ def reindex(settings: Path, json_file: str | None) -> int:
     write_json(json_file, {"schema": 1, "size": size})
     if json_file != "-":
         say(f"The index of {size} entries was made again.")
+    return 0
+
+
+def _export_lines(file: Path, format_: str, settings: Path, json_file: str | None) -> int:
+    from assay.audit_log.lifecycle.siem_export import write_siem
+    from assay.bootstrap import open_log_for_reading
+    from assay.settings import read_settings
+
+    with (
+        open_log_for_reading(read_settings(settings)) as log,
+        counting("entries", log.size) as told,
+    ):
+        lines = write_siem(log, format_, file, progress=told)
+    write_json(json_file, {"schema": 1, "lines": lines, "format": format_})
+    if json_file != "-":
+        say(f"{lines} lines are in {file}.")
     return 0
 
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-_PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 OVERRIDE = os.environ.get("ASSAY_TEST_PG_URL")
-NAMES = ["postgresql"] if OVERRIDE or not _PROGRAMS else ["postgresql", "postgresql-system"]
+NAMES = ["postgresql"] if OVERRIDE or not PROGRAMS else ["postgresql", "postgresql-system"]
 """The servers that tests run on."""
 
 
@@ -33,7 +33,7 @@ def server(name: str, folder: Path) -> Iterator[str]:
         with _of_the_wheel(folder) as url:
             yield url
     else:
-        with _of_the_machine() as url:
+        with of_the_machine() as url:
             yield url
 
 
@@ -51,9 +51,12 @@ def _of_the_wheel(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _of_the_machine() -> Iterator[str]:
-    """A server that `postgres` runs where we are root, since it refuses to be run by root."""
-    programs = _PROGRAMS[-1].parent
+def of_the_machine(*settings: str) -> Iterator[str]:
+    """A server of the machine's own version, with settings as `fsync=off`.
+
+    `postgres` runs it where we are root, since it refuses to be run by root.
+    """
+    programs = PROGRAMS[-1].parent
     folder = Path(tempfile.mkdtemp(prefix="assay-pg-"))
     folder.chmod(0o755)
     as_user: list[str] = ["setpriv", "--pdeathsig", "INT"]
@@ -67,6 +70,7 @@ def _of_the_machine() -> Iterator[str]:
     )
     with (folder / "server.log").open("wb") as log:
         arguments = ["-D", str(data), "-k", str(folder), "-h", ""]
+        arguments += [part for setting in settings for part in ("-c", setting)]
         running = subprocess.Popen(
             [*as_user, str(programs / "postgres"), *arguments], stdout=log, stderr=log
         )

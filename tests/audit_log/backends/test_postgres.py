@@ -136,28 +136,14 @@ def test_another_version_is_refused(pg_log: PostgresLog) -> None:
         pg_log.store()
 
 
-@pytest.mark.skipif(bool(servers.OVERRIDE), reason="the server belongs to somebody else")
-def test_a_server_that_does_not_sync_is_refused(pg_log: PostgresLog) -> None:
-    with psycopg.connect(pg_log.server, autocommit=True) as db:
-        db.execute("ALTER SYSTEM SET fsync = off")
-        try:
-            reloaded(db, "off")
-            with pytest.raises(LogError, match="fsync = off"):
-                pg_log.store()
-        finally:
-            db.execute("ALTER SYSTEM RESET fsync")
-            reloaded(db, "on")
-
-
-def reloaded(db: psycopg.Connection, value: str) -> None:
-    for _ in range(300):
-        db.execute("SELECT pg_reload_conf()")
-        db.execute("SELECT pg_sleep(0.1)")
-        if db.execute("SHOW fsync").fetchone() == (value,):
-            return
-    settings = db.execute("SELECT * FROM pg_settings WHERE name = 'fsync'").fetchall()
-    files = db.execute("SELECT * FROM pg_file_settings WHERE name = 'fsync'").fetchall()
-    raise AssertionError(f"fsync did not become {value}: {settings} {files}")
+@pytest.mark.skipif(not servers.PROGRAMS, reason="no PostgreSQL is installed on this machine")
+def test_a_server_that_does_not_sync_or_hold_utf_8_is_refused() -> None:
+    with servers.of_the_machine("fsync=off") as url, pytest.raises(LogError, match="fsync = off"):
+        open_postgres_store(url, VERIFIER)
+    with servers.of_the_machine() as url, psycopg.connect(url, autocommit=True) as db:
+        db.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        with pytest.raises(LogError, match="does not hold UTF-8"):
+            open_postgres_store(url.replace("/postgres?", "/latin?"), VERIFIER)
 
 
 def test_whatever_the_database_defaults_to_commits_are_synced(pg_log: PostgresLog) -> None:

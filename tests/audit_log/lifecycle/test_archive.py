@@ -253,6 +253,28 @@ def test_a_run_that_is_cut_off_anywhere_is_run_again(
         assert reader.minimum_index == END
 
 
+def test_what_a_longer_run_left_unfinished_is_removed_and_nothing_else_is(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cold = tmp_path / "cold"
+
+    def refuse(*_: object) -> None:
+        raise _CutError
+
+    monkeypatch.setattr("assay.audit_log.lifecycle.archive.put_manifest", refuse)
+    with pytest.raises(_CutError):
+        archive(access_to(log), cold, keep=100)
+    monkeypatch.undo()
+    (cold / f"{0:012}" / "mine.txt").write_text("mine")
+    with pytest.raises(NotAnArchive, match=r"else than an unfinished volume: 'mine\.txt'"):
+        archive(access_to(log), cold, keep=1_000)
+    (cold / f"{0:012}" / "mine.txt").unlink()
+    done = archive(access_to(log), cold, keep=1_000)
+    assert done is not None
+    assert done.end == 256
+    expect_whole(log, cold)
+
+
 def test_a_finished_volume_whose_entries_are_still_here_is_dropped(
     log: Path, tmp_path: Path
 ) -> None:
@@ -271,6 +293,23 @@ def test_a_finished_volume_whose_entries_are_still_here_is_dropped(
     assert done.end == END
     with SqliteLogReader(log, VERIFIER) as reader:
         assert reader.size == SIZE + 1
+    expect_whole(log, cold)
+
+
+def test_a_finished_volume_of_which_the_log_has_lost_the_beginning_is_dropped(
+    log: Path, tmp_path: Path
+) -> None:
+    access, cold = access_to(log), tmp_path / "cold"
+
+    def refuse(*_: object) -> None:
+        raise _CutError
+
+    with pytest.raises(_CutError):
+        archive(replace(access, drop=refuse), cold, keep=100)
+    drop_entries(log, 512)
+    done = archive(access, cold, keep=100)
+    assert done is not None
+    assert (done.first, done.end, done.dropped.entries) == (0, END, END - 512)
     expect_whole(log, cold)
 
 

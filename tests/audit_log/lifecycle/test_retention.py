@@ -16,6 +16,7 @@ from assay.audit_log.lifecycle.archive import archive
 from assay.audit_log.lifecycle.retention import Due, Hold, apply_retention, due
 from assay.audit_log.lifecycle.verify_archive import verify_archive
 from assay.audit_log.lifecycle.volume import Volume
+from assay.audit_log.lifecycle.volume_files import UNFINISHED
 from assay.audit_log.merkle import inclusion_holds, leaf_hash
 from assay.audit_log.opening import open_sqlite_log
 from assay.audit_log.proofs import inclusion_proof
@@ -224,6 +225,7 @@ def test_what_was_recorded_and_not_yet_removed_is_removed_by_the_next_run(
     with pytest.raises(PermissionError):
         apply_retention(access, NOTES, [], cold)
     monkeypatch.undo()
+    (cold / f"{0:012}" / UNFINISHED).write_bytes(b"half a manif")
     (seen,) = verify_archive(cold, TRUST)
     assert any("is still here" in fault.what for fault in seen.seen.faults)
     apply_retention(access, NOTES, [], cold)

@@ -40,6 +40,7 @@ class Follower:
         self._entries = entries
         self._handed: deque[tuple[int, Sequence[Event]]] = deque()
         self._handed_events = 0
+        self._reads_back = False
         self._minimum = minimum
         self._begun = self._committed = size
         self._covered = -1
@@ -52,7 +53,7 @@ class Follower:
     def hand_over(self, first: int, events: Sequence[Event]) -> None:
         """Index these committed events in a moment; waits while too many are waiting."""
         with self._state:
-            while self._too_many() and self._running() and self._handed[0][0] <= self._covered:
+            while self._too_many() and self._running() and not self._reads_back:
                 self._state.wait()
             self._committed = first + len(events)
             if self._running() and not self._too_many():
@@ -125,9 +126,12 @@ class Follower:
             while self._handed and self._handed[0][0] < self._covered:
                 self._popped()
             if self._handed and self._handed[0][0] == self._covered:
+                self._reads_back = False
                 return self._joined()
             behind = self._handed[0][0] if self._handed else self._committed
             start, end = self._covered, min(behind, self._covered + _CHUNK)
+            self._reads_back = True
+            self._state.notify_all()
         return start, [event_of(data) for _, data in self._entries(start, end)]
 
     def _joined(self) -> tuple[int, Sequence[Event]]:

@@ -190,10 +190,8 @@ class IndexReader:
         numbers = self._numbers(wanted)
         if numbers is None:
             return
-        found = self._newest_first(numbers)
-        if wanted.after is not None:
-            key = (microseconds(wanted.after.occurred_at), wanted.after.entry)
-            found = (row for row in found if row < key)
+        before = _page_key(wanted)
+        found = (row for row in self._newest_first(numbers) if row < before)
         yield from islice(found, wanted.limit)
 
     def count(self, wanted: EventQuery) -> int:
@@ -201,8 +199,9 @@ class IndexReader:
         numbers = self._numbers(wanted)
         if numbers is None:
             return 0
+        before = _page_key(wanted)
         return sum(
-            sum(1 for _ in hits(self._block(first), numbers))
+            sum(1 for row in hits(self._block(first), numbers) if row < before)
             for first, _ in self._candidates(numbers)
         )
 
@@ -309,6 +308,13 @@ def _text(data: bytes) -> str:
 def _border(index: int) -> int:
     """The first entry of the next super-block."""
     return ((index >> SUPER_SHIFT) + 1) << SUPER_SHIFT
+
+
+def _page_key(wanted: EventQuery) -> tuple[int, int]:
+    """The key before which the wanted events come."""
+    if wanted.after is None:
+        return _EVER[1], 0
+    return microseconds(wanted.after.occurred_at), wanted.after.entry
 
 
 def _instants(wanted: EventQuery) -> tuple[int, int]:

@@ -21,13 +21,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
+from assay.audit_log.backends._postgres_errors import RUN_VERIFY
 from assay.audit_log.backends._postgres_inserts import insert, keep_cited, projections_again
 from assay.audit_log.backends._postgres_rows import Batch, batch_of, numbered
 from assay.audit_log.backends._postgres_schema import make_schema
 from assay.audit_log.backends.postgres_reader import PostgresLogReader
 from assay.audit_log.backends.postgres_session import (
     PATIENCE,
-    RUN_VERIFY,
     Patience,
     Session,
     Statements,

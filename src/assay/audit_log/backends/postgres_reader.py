@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from assay.audit_log.backends._postgres_errors import RUN_VERIFY
 from assay.audit_log.backends._postgres_query import (
     count_statement,
     kinds_statement,
@@ -19,7 +20,6 @@ from assay.audit_log.backends._postgres_query import (
 from assay.audit_log.backends._postgres_schema import check_schema
 from assay.audit_log.backends.postgres_session import (
     PATIENCE,
-    RUN_VERIFY,
     Patience,
     Session,
     place_of,

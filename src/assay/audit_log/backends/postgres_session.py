@@ -22,23 +22,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
-from assay.errors import (
-    CouldNotFinish,
-    DiskFull,
-    LogBusy,
-    LogDamaged,
-    LogError,
-    LogUnreachable,
-    MissingExtra,
-    SettingsError,
-)
+from assay.audit_log.backends._postgres_errors import driver_library, named_errors
+from assay.errors import LogError, LogUnreachable, SettingsError
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from psycopg import Connection
 
-RUN_VERIFY = "Run `assay log verify` to see where."
 SCHEMA_NAME = "assay_log"
 VERSION_MIN = 130_000
 """PostgreSQL 13, as the server writes its version."""
@@ -87,7 +76,7 @@ def place_of(url: str) -> Place:
         MissingExtra: psycopg is not installed.
         SettingsError: it is no URL of PostgreSQL, or the schema's name is not a plain one.
     """
-    driver = _driver()
+    driver = driver_library()
     base, _, query = _URL.sub("postgresql://", url, count=1).partition("?")
     options = parse_qsl(query, keep_blank_values=True)
     schema = dict(options).get("schema", SCHEMA_NAME)
@@ -200,7 +189,7 @@ class Session:
         """
         connection = self._connected()
         with named_errors(connection, self._place.name):
-            level = _driver().IsolationLevel
+            level = driver_library().IsolationLevel
             wanted = level.REPEATABLE_READ if snapshot else level.READ_COMMITTED
             if connection.isolation_level != wanted:
                 connection.isolation_level = wanted
@@ -232,7 +221,7 @@ class Session:
             return self._connection
 
     def _connect(self) -> Connection:
-        driver = _driver()
+        driver = driver_library()
         try:
             connection: Connection = driver.connect(
                 self._place.conninfo,
@@ -287,60 +276,3 @@ class Session:
                 f"The database of the log {place.name} does not hold UTF-8.",
                 next_step="Create it with ENCODING 'UTF8'.",
             )
-
-
-@contextmanager
-def named_errors(connection: Connection, name: str) -> Iterator[None]:
-    """The server's errors under our names."""
-    driver = _driver()
-    try:
-        yield
-    except driver.Error as error:
-        lost = connection.closed or (
-            isinstance(error, driver.OperationalError) and not error.sqlstate
-        )
-        raise _named_error(name, error.sqlstate, lost=lost) from error
-
-
-def _named_error(name: str, state: str | None, *, lost: bool) -> CouldNotFinish:
-    """What a refusal of the server is called; `state` is its SQLSTATE, never a value."""
-    said = f"SQLSTATE {state}" if state else "no SQLSTATE"
-    if lost or said.startswith("SQLSTATE 08") or state in _LOST:
-        return LogUnreachable(
-            f"The connection to the log {name} was lost ({said}).",
-            next_step="Try again; what was not acknowledged is harmless to append again.",
-        )
-    if state in _FULL:
-        return DiskFull(
-            f"The log {name} could not be written: its server has no space left.",
-            next_step="Free some space and run it again; the log keeps what it had.",
-        )
-    if state in _BUSY:
-        return LogBusy(
-            f"Another writer holds the log {name} ({said}).", next_step="Try again in a moment."
-        )
-    if state in _DAMAGED:
-        return LogDamaged(f"The log {name} is damaged ({said}).", next_step=RUN_VERIFY)
-    if state == "42501":
-        return LogError(
-            f"The role may not do this in the log {name}.",
-            next_step="Grant it what docs/how-to/log-on-postgresql.md says.",
-        )
-    return LogError(
-        f"The log {name} cannot be used ({said}).", next_step="Look into the server's own log."
-    )
-
-
-# SQLSTATEs: https://www.postgresql.org/docs/current/errcodes-appendix.html
-_LOST = {"25P03", "25P04", "57P01", "57P02", "57P03", "57P05"}
-_FULL = {"53100"}
-_BUSY = {"55P03", "40001", "40P01"}
-_DAMAGED = {"XX001", "XX002", "23505", "23514", "42P01", "42703", "3F000"}
-
-
-def _driver() -> ModuleType:
-    try:
-        import psycopg
-    except ImportError as error:
-        raise MissingExtra("A log in PostgreSQL", extra="postgres", library="psycopg") from error
-    return psycopg

@@ -85,8 +85,8 @@ _HEAD = "UPDATE head SET size = ?, subtrees = ?, note = ?"
 class SqliteLogStore(SqliteLogReader):
     """The writer of the log in a folder."""
 
-    def __init__(self, folder: Path, verifier: VerifierKey) -> None:
-        """Open the log in `folder` for writing, or begin one.
+    def __init__(self, folder: Path, verifier: VerifierKey, *, new_index: bool = False) -> None:
+        """Open the log in `folder` for writing, or begin one; with a new index if that is wanted.
 
         Raises:
             LogBusy: another process writes this log.
@@ -105,7 +105,7 @@ class SqliteLogStore(SqliteLogReader):
             self._fence = self._raise_fence()
             self._tree = self._checked_tree()
             publish_again(folder, self.newest_note(), self._tree.size, verifier)
-            self._follower = self._follow()
+            self._follower = self._follow(new_index=new_index)
         except BaseException:
             self.close()
             raise
@@ -289,8 +289,11 @@ class SqliteLogStore(SqliteLogReader):
             )
         return tree
 
-    def _follow(self) -> Follower:
+    def _follow(self, *, new_index: bool) -> Follower:
         path = self.folder / INDEX
+        if new_index:
+            for suffix in ("", "-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
         if not path.exists():
             make_database(path, INDEX_SCHEMA)
         return Follower(path, self._read_entries, self.minimum_index, self._tree.size)

@@ -21,7 +21,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from assay.atomic import make_folder, write_atomically
+from assay.atomic import make_folder
 from assay.audit_log.backends.sqlite_archive import Dropped
 from assay.audit_log.entry import citations, event_of
 from assay.audit_log.interface import LogReader, Verification
@@ -31,12 +31,13 @@ from assay.audit_log.lifecycle.verify_archive import verify_volume
 from assay.audit_log.lifecycle.volume import Volume
 from assay.audit_log.lifecycle.volume_files import (
     MANIFEST,
-    UNFINISHED,
     Manifest,
     bundle_path,
+    clear_unfinished,
     packed,
     packed_cited_path,
     put,
+    put_manifest,
     read_manifest,
     tile_of,
     volume_path,
@@ -88,14 +89,14 @@ def archive(
     with _only_one(folder):
         with access.read() as log:
             first = log.minimum_index
-            path = volume_path(folder, first)
-            _expect_continuation(folder, access.origin, first)
-            if (path / MANIFEST).exists():
+            path = _finished_volume(folder, access.origin, first)
+            if path is not None:
                 _expect_clean(verify_volume(path, access.trust, progress=progress).seen, path)
             else:
                 end, checkpoint = _end(log, access.trust, keep, before)
                 if end <= first:
                     return None
+                path = volume_path(folder, first)
                 write_volume(log, path, checkpoint, end, access.trust, progress)
         return _drop(access, Volume(path))
 
@@ -110,7 +111,7 @@ def write_volume(
 ) -> None:
     """Write a volume of the entries from the one that `path` is called by up to `end`.
 
-    It is verified before its manifest is written; what an unfinished run left is written anew.
+    It is verified before its manifest is written; what an unfinished run left is removed first.
 
     Raises:
         LogDamaged: the entries are not those of the checkpoint, or the volume does not verify.
@@ -122,6 +123,7 @@ def write_volume(
     known = {each: subtree_root(log, checkpoint.size, each) for each in outside}
     manifest = Manifest(checkpoint.origin, first, end, checkpoint.note, known)
     inside: dict[Subtree, bytes] = {}
+    clear_unfinished(path)
     make_folder(path)
     for at, root in _write_bundles(log, path, manifest, progress):
         inside[at, TILE_HEIGHT] = root
@@ -130,10 +132,9 @@ def write_volume(
             "The log's entries are not those that its newest checkpoint was signed for.",
             next_step="Run `assay log verify`; it says where the first fault is.",
         )
-    (path / UNFINISHED).unlink(missing_ok=True)
     os.sync()
     _expect_clean(verify_volume(path, trust, manifest=manifest).seen, path)
-    write_atomically(path / MANIFEST, manifest.to_bytes())
+    put_manifest(path, manifest)
 
 
 def _drop(access: LogAccess, volume: Volume) -> Archived:
@@ -201,8 +202,12 @@ def _write_bundles(
         yield at, full_root(leaves)
 
 
-def _expect_continuation(folder: Path, origin: str, first: int) -> None:
-    """Refuse a folder that holds something else, or volumes that this log did not write."""
+def _finished_volume(folder: Path, origin: str, minimum: int) -> Path | None:
+    """The volume that has the first entry of the log, from a run that was cut off after writing it.
+
+    Raises:
+        NotAnArchive: the folder holds something else, or an archive of another log.
+    """
     strangers = sorted(
         path.name for path in folder.iterdir() if not (path.is_dir() and path.name.isdecimal())
     )
@@ -211,17 +216,16 @@ def _expect_continuation(folder: Path, origin: str, first: int) -> None:
             f"{folder} holds something else than an archive: {strangers[0]!a}.",
             next_step="Choose an empty folder.",
         )
+    found = None
     for path in sorted(folder.glob(f"*/{MANIFEST}")):
         manifest = read_manifest(path.parent)
         if manifest.origin != origin:
             raise NotAnArchive(
                 f"{folder} holds an archive of another log.", next_step="Choose an empty folder."
             )
-        if manifest.first < first < manifest.end:
-            raise NotAnArchive(
-                f"{path.parent} ends at {manifest.end}, but the log begins at {first}.",
-                next_step="The log was restored from a copy, or is another one: verify both.",
-            )
+        if manifest.first <= minimum < manifest.end:
+            found = path.parent
+    return found
 
 
 def _expect_clean(seen: Verification, path: Path) -> None:

@@ -21,16 +21,16 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
-from assay.atomic import write_atomically
 from assay.audit_log.entry import citations, event_of
 from assay.audit_log.interface import LogReader
 from assay.audit_log.lifecycle.access import LogAccess
 from assay.audit_log.lifecycle.volume import Volume
 from assay.audit_log.lifecycle.volume_files import (
-    MANIFEST,
+    UNFINISHED,
     Range,
     bundle_path,
     packed_cited_path,
+    put_manifest,
     volumes_in,
 )
 from assay.audit_log.merkle import TILE_WIDTH
@@ -214,10 +214,11 @@ def _record(
 def _remove(volume: Volume, ranges: Sequence[Range]) -> None:
     """Say in the volume what is removed, then remove it; also what a run before left behind."""
     manifest = volume.manifest
+    (volume.folder / UNFINISHED).unlink(missing_ok=True)
     if ranges:
         removed = _joined(sorted({*manifest.removed, *ranges}))
         manifest = replace(manifest, removed=removed)
-        write_atomically(volume.folder / MANIFEST, manifest.to_bytes())
+        put_manifest(volume.folder, manifest)
         volume = Volume(volume.folder)
     if not manifest.removed:
         return

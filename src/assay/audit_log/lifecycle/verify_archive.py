@@ -15,15 +15,14 @@ Memory: 32 bytes for every 256 entries and for every piece of evidence that is c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 from assay.audit_log.entry import citations
 from assay.audit_log.exported_files import FAULTS_MAX, ExportedFiles, TooManyFaultsError, place_of
 from assay.audit_log.interface import Fault, Verification
-from assay.audit_log.lifecycle.known_tree import KnownTree, Subtree
+from assay.audit_log.lifecycle.bundle_roots import BundleRoots
 from assay.audit_log.lifecycle.volume import CITED_BYTES_MAX
 from assay.audit_log.lifecycle.volume_files import (
     MANIFEST,
@@ -37,21 +36,11 @@ from assay.audit_log.lifecycle.volume_files import (
     unpacked,
     volumes_in,
 )
-from assay.audit_log.merkle import (
-    EMPTY_ROOT,
-    HASH_BYTES,
-    TILE_HEIGHT,
-    TILE_WIDTH,
-    full_root,
-    leaf_hashes,
-)
-from assay.audit_log.tiles import BUNDLE_BYTES_MAX, Tile, decode_bundle, hashes_of
+from assay.audit_log.merkle import EMPTY_ROOT, HASH_BYTES, TILE_WIDTH, leaf_hashes
+from assay.audit_log.tiles import BUNDLE_BYTES_MAX, Tile, decode_bundle
 from assay.audit_log.trust import Trust, trusted_checkpoint
 from assay.errors import BadNote, LogDamaged, LogError, NotAnArchive
 from assay.vocabulary import Checkpoint
-
-_TRIED_MAX = 8
-"""So many disagreeing bundles are told apart by trying; 2^8 roots over 32 bytes a bundle."""
 
 Progress = Callable[[int, int], None]
 """Told how many entries are done, of how many."""
@@ -161,8 +150,7 @@ class _Walk:
         self._files = files
         self._manifest = manifest
         self._checkpoint = checkpoint
-        self._roots: dict[int, bytes] = {}
-        self._doubtful: dict[int, tuple[bytes | None, list[bytes] | None]] = {}
+        self._roots = BundleRoots(manifest)
         self.cited: set[bytes] = set()
         self.holds = False
 
@@ -178,80 +166,22 @@ class _Walk:
 
     def _read_bundle(self, bundle: int) -> None:
         stored = self._files.tile(tile_of(bundle))
+        if stored is None:
+            self._tile_fault(bundle)
         if self._manifest.is_removed(bundle):
-            self._keep_doubt(bundle, stored, None)
+            self._roots.add(bundle, stored, None)
             return
         entries = self._entries(bundle)
-        leaves = None if entries is None else leaf_hashes(entries)
-        if stored is not None and leaves is not None and b"".join(leaves) == stored:
-            self._roots[bundle] = full_root(leaves)
-        else:
-            self._keep_doubt(bundle, stored, leaves)
+        self._roots.add(bundle, stored, None if entries is None else leaf_hashes(entries))
         if entries is not None and b'"cites"' in b"".join(entries):
             for entry in entries:
                 self._note_citations(entry)
 
-    def _keep_doubt(self, bundle: int, stored: bytes | None, leaves: list[bytes] | None) -> None:
-        """Note a bundle of which only one of two is there, or whose two disagree."""
-        if leaves is None and stored is not None:
-            self._roots[bundle] = full_root(hashes_of(stored))
-        elif stored is None:
-            self._tile_fault(bundle)
-            if leaves is not None:
-                self._roots[bundle] = full_root(leaves)
-        else:
-            self._doubtful[bundle] = stored, leaves
-
     def _check_root(self) -> None:
-        """Rule 2: which of what disagrees has the root."""
-        whole = len(self._roots) + len(self._doubtful) == len(self._manifest.bundles)
-        for choice in self._choices() if whole else ():
-            if self._root_with(choice) != self._checkpoint.root:
-                continue
-            self.holds = True
-            for bundle, entries_hold in choice.items():
-                self._tell_apart(bundle, entries_hold=entries_hold)
-            return
-        for bundle in self._doubtful:
-            self._files.fault(
-                f"entry bundle {bundle}", "its entries and its stored leaf hashes disagree"
-            )
-        if whole:
-            what = (
-                "its signatures hold, but its root is not that of the archived entries: they were"
-                " rewritten, are another log's, or are damaged in several places"
-            )
-            self._files.fault(f"checkpoint in {MANIFEST}", what)
-
-    def _choices(self) -> Iterator[dict[int, bool]]:
-        """For each disagreeing bundle, whether its entries or its stored hashes are believed."""
-        bundles = list(self._doubtful)
-        if len(bundles) <= _TRIED_MAX:
-            for believed in product((False, True), repeat=len(bundles)):
-                yield dict(zip(bundles, believed, strict=True))
-            return
-        for one in (False, True):
-            yield dict.fromkeys(bundles, one)
-
-    def _root_with(self, choice: Mapping[int, bool]) -> bytes:
-        known: dict[Subtree, bytes] = dict(self._manifest.known)
-        for bundle, root in self._roots.items():
-            known[bundle * TILE_WIDTH, TILE_HEIGHT] = root
-        for bundle, entries_hold in choice.items():
-            stored, leaves = self._doubtful[bundle]
-            hashes = leaves if entries_hold else hashes_of(stored or b"")
-            known[bundle * TILE_WIDTH, TILE_HEIGHT] = full_root(hashes or [EMPTY_ROOT])
-        return KnownTree(self._checkpoint.size, known).root
-
-    def _tell_apart(self, bundle: int, *, entries_hold: bool) -> None:
-        stored, leaves = self._doubtful[bundle]
-        if entries_hold:
-            self._files.fault(place_of(tile_of(bundle)), "does not have the hashes of its entries")
-            return
-        pairs = zip(leaves or [], hashes_of(stored or b""), strict=True)
-        for index, (leaf, wanted) in enumerate(pairs, bundle * TILE_WIDTH):
-            if leaf != wanted:
-                self._files.fault(f"entry {index}", "its bytes do not have the hash in its tile")
+        """Rule 2."""
+        self.holds, faults = self._roots.compare(self._checkpoint)
+        for fault in faults:
+            self._files.fault(fault.place, fault.what)
 
     def _entries(self, bundle: int) -> list[bytes] | None:
         place = f"entry bundle {bundle}"

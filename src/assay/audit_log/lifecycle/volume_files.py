@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -229,6 +231,53 @@ def put(volume: Path, place: str, data: bytes) -> None:
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise write_error(path, error) from error
+
+
+def put_manifest(volume: Path, manifest: Manifest) -> None:
+    """Put the manifest in its place, durably, in one step.
+
+    Its temporary file has a name that every later run knows, so that a crash leaves nothing unknown.
+
+    Raises:
+        NotWritable, DiskFull
+    """
+    path, unfinished = volume / MANIFEST, volume / UNFINISHED
+    try:
+        with unfinished.open("wb") as stream:
+            stream.write(manifest.to_bytes())
+            stream.flush()
+            os.fsync(stream.fileno())
+        unfinished.chmod(PRIVATE_FILE)
+        unfinished.replace(path)
+        folder = os.open(volume, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise write_error(path, error) from error
+
+
+def clear_unfinished(volume: Path) -> None:
+    """Remove what a run that was cut off left of a volume; nothing where there is none.
+
+    Raises:
+        NotAnArchive: there is something else in the folder.
+        NotWritable: it cannot be removed.
+    """
+    if not volume.exists():
+        return
+    strangers = sorted({path.name for path in volume.iterdir()} - {"tile", "cited", UNFINISHED})
+    if strangers:
+        raise NotAnArchive(
+            f"{volume} holds something else than an unfinished volume: {strangers[0]!a}.",
+            next_step="Choose an empty folder.",
+        )
+    try:
+        shutil.rmtree(volume)
+    except OSError as error:
+        raise write_error(volume, error) from error
 
 
 def _manifest(value: Any) -> Manifest:

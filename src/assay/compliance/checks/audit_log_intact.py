@@ -75,7 +75,9 @@ def _witnessed(facts: Facts) -> str:
         return "No outside witness holds a checkpoint."
     if witness["size"] is None:
         return f"None of its {witness['witnesses']} witnesses has cosigned yet."
-    return f"Witnesses ({witness['needed']} needed) have cosigned its first {witness['size']} entries."
+    return (
+        f"Witnesses ({witness['needed']} needed) have cosigned its first {witness['size']} entries."
+    )
 
 
 MEMBER = AuditLogIntact()
