@@ -134,8 +134,9 @@ def _signature(name: str, function: Callable[..., Any]) -> str:
 
 
 def _plain(signature: str) -> str:
-    """Without the quotes around annotations, which are texts; defaults keep theirs."""
+    """Without the quotes around annotations, which are texts, and addresses of defaults."""
     plain = re.sub(r"(: |-> )'([^']*)'", r"\1\2", signature)
+    plain = re.sub(r"<function (\w+) at 0x[0-9a-f]+>", r"\1", plain)
     return plain.replace("PosixPath('.')", "Path()")
 
 
