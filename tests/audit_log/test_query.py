@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assay.audit_log.backends._sqlite_index import IndexReader
 from assay.audit_log.backends.sqlite_evidence import verify
 from assay.audit_log.backends.sqlite_files import INDEX
 from assay.audit_log.backends.sqlite_reader import SqliteLogReader
@@ -173,6 +174,26 @@ def test_a_page_goes_on_while_events_come(tmp_path: Path) -> None:
         log.settle()
         assert [first, *(index for index, _ in answer)] == list(range(99, -1, -1))
         assert log.reader.count(EventQuery()) == 300
+
+
+def test_no_event_comes_twice_that_is_indexed_while_the_tail_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between reading what the index covers and asking it, the index grows."""
+    events = made([(NOON, "note", None, "actor:a", TARGETS[0], "success")] * 20)
+    with open_sqlite_log(tmp_path / "log", SIGNER) as log:
+        log.append_many(events[:10]).sequenced()
+        log.settle()
+        find = IndexReader.find
+
+        def later(index: IndexReader, wanted: EventQuery) -> Iterator[tuple[int, int]]:
+            log.append_many(events[10:]).sequenced()
+            assert log.settle(30)
+            return find(index, wanted)
+
+        monkeypatch.setattr(IndexReader, "find", later)
+        assert answers(log.reader, EventQuery()) == list(range(9, -1, -1))  # type: ignore[arg-type]
+        assert answers(log.reader, EventQuery()) == list(range(19, -1, -1))  # type: ignore[arg-type]
 
 
 def test_no_event_comes_twice_while_the_index_is_filled(tmp_path: Path) -> None:

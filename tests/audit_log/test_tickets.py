@@ -16,7 +16,7 @@ from assay.audit_log.backends.sqlite_evidence import verify
 from assay.audit_log.backends.sqlite_files import LOCK, PUBLISHED_CHECKPOINT
 from assay.audit_log.log import Limits
 from assay.audit_log.opening import open_sqlite_log
-from assay.audit_log.tickets import WhenFull
+from assay.audit_log.tickets import TicketQueue, WhenFull
 from assay.errors import LogBusy, LogError, LogFull, TooFewWitnesses
 from assay.vocabulary import Severity
 from tests.audit_log.conftest import SIGNER, event, exhibit
@@ -118,6 +118,17 @@ def test_what_was_published_is_not_published_again_on_opening(tmp_path: Path) ->
 
 
 # The queue
+
+
+def test_no_wake_up_is_lost_that_comes_before_the_writer_sleeps() -> None:
+    queue = TicketQueue(events_max=1, bytes_max=1, when_full=WhenFull.WAIT)
+    begun = time.monotonic()
+    queue.wake()
+    assert queue.take(1, 30) == ()
+    assert time.monotonic() - begun < 20
+    assert queue.take(1, 0.01) == ()
+    queue.close()
+    assert queue.take(1, 30) is None
 
 
 def test_a_full_queue_tells_whoever_chose_to_be_told(tmp_path: Path) -> None:
@@ -270,6 +281,7 @@ def test_a_retry_that_cites_other_bytes_leaves_none_that_nobody_cites(tmp_path: 
     with open_sqlite_log(tmp_path / "log", SIGNER) as log:
         log.keep([event(0, one)], [one])
         assert log.keep([event(0, other)], [other]) == (0,)
+        assert verify(tmp_path / "log", SIGNER.verifier).clean
         assert log.keep([event(0, one), event(1, other)], [one, other]) == (0, 1)
     assert verify(tmp_path / "log", SIGNER.verifier).clean
 

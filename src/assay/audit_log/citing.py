@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assay.audit_log.entry import CITES, citations
+from assay.audit_log.entry import citations
 from assay.audit_log.interface import LogReader, Prepared
 from assay.canonical import digest
 from assay.errors import BadEvent, LogError
@@ -28,8 +28,6 @@ def check_cited(
         BadEvent: one cites what is neither given nor kept, an exhibit is cited by none, or its digest
             is not that of its bytes.
     """
-    if not exhibits and not any(CITES in entry.data for entry in prepared):
-        return
     given = {exhibit.digest: exhibit.media_type for exhibit in exhibits}
     uncited = set(given)
     for entry in prepared:

@@ -28,7 +28,7 @@ from typing import Self
 
 from assay.audit_log.citing import check_cited
 from assay.audit_log.emitting.logging_handler import FORWARDED_TO, forward
-from assay.audit_log.entry import prepare
+from assay.audit_log.entry import CITES, prepare
 from assay.audit_log.interface import LogReader, LogStore, Unit
 from assay.audit_log.merkle import CompactRange
 from assay.audit_log.signer import LogSigner
@@ -189,11 +189,12 @@ class AuditLog:
         self.close()
 
     def _ticket(self, events: Sequence[Event], exhibits: Sequence[Exhibit]) -> Ticket:
-        self._check_not_forked()
+        if self._forked_from is not None:
+            self._check_not_forked()
         prepared = [prepare(event) for event in events]
         size_bytes = sum([len(entry.data) for entry in prepared])
-        check_cited(prepared, exhibits, self.reader)
-        if exhibits:
+        if exhibits or any([CITES in entry.data for entry in prepared]):  # noqa: C419 - on every append
+            check_cited(prepared, exhibits, self.reader)
             size_bytes += sum([len(exhibit.data) for exhibit in exhibits])
         return Ticket(Unit(prepared, exhibits), size_bytes, self._publish)
 
