@@ -25,6 +25,7 @@ from assay.vocabulary import Event, Exhibit, Facts, Severity, Target, TargetKind
 ENTRY_BYTES_MAX = 65_535
 CITES = b'"cites":[{'
 """What the bytes of every entry that cites something hold, since an entry is canonical JSON."""
+_SEVERITY_WORDS = {severity: severity.word for severity in Severity}
 DETAIL_TYPE = "application/vnd.assay.detail+json"
 
 
@@ -154,7 +155,7 @@ def _entry_json(event: Event) -> bytes:
             "id": event.id,
             "occurred_at": _instant(event.occurred_at),
             "outcome": event.outcome,
-            "severity": event.severity.name.lower(),
+            "severity": _SEVERITY_WORDS[event.severity],
             "target": {"digest": target.digest, "kind": target.kind, "name": target.name},
             "type": event.type,
             "v": 1,

@@ -126,6 +126,12 @@ class AuditLog:
             LogFull: too much waits, and the log was opened to say so.
             LogError: the log is closed, or was opened before a fork.
         """
+        if self._forked_from is None and not exhibits:
+            entry = prepare(event)
+            if CITES not in entry.data:  # by far the most common case, in as few steps as can be
+                ticket = Ticket(Unit((entry,)), len(entry.data), self._publish)
+                self._queue.put(ticket)
+                return ticket
         return self.append_many((event,), exhibits)
 
     def append_many(self, events: Sequence[Event], exhibits: Sequence[Exhibit] = ()) -> Ticket:
@@ -271,7 +277,7 @@ class AuditLog:
         return max(0.001, min(waits)) if waits else None
 
     def _write(self, tickets: Sequence[Ticket]) -> None:
-        events = sum(len(ticket.unit.entries) for ticket in tickets)
+        events = sum([len(ticket.unit.entries) for ticket in tickets])
         try:
             if self._broken:
                 self._recover()

@@ -90,8 +90,10 @@ def full_root(hashes: Sequence[bytes]) -> bytes:
     """The root over a row of hashes whose number is a power of two."""
     sha256, row = hashlib.sha256, hashes
     while len(row) > 1:
-        pairs = zip(row[::2], row[1::2], strict=True)
-        row = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+        one = iter(row)
+        row = [
+            sha256(b"\x01" + left + right).digest() for left, right in zip(one, one, strict=True)
+        ]
     return row[0]
 
 

@@ -148,7 +148,9 @@ class TicketQueue:
         if not self._open:
             raise LogError("The log was closed.", next_step="Open it again to append.")
         events = len(ticket.unit.entries)
-        if self._full(events, ticket.bytes):
+        if self._tickets and (
+            self._events + events > self._events_max or self._bytes + ticket.bytes > self._bytes_max
+        ):
             if self._when_full is WhenFull.WAIT:
                 return False
             raise LogFull(
@@ -198,10 +200,3 @@ class TicketQueue:
             self._open = False
             self._filled.notify_all()
             self._drained.notify_all()
-
-    def _full(self, events: int, size_bytes: int) -> bool:
-        if not self._tickets:
-            return False
-        return (
-            self._events + events > self._events_max or self._bytes + size_bytes > self._bytes_max
-        )

@@ -20,13 +20,12 @@ The rules, in the order in which they are applied:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import sha256
 from itertools import islice
 
 from assay.audit_log.checkpoint import open_checkpoint
 from assay.audit_log.entry import CITES, citations
 from assay.audit_log.interface import Damage, Evidence, Fault, Verification
-from assay.audit_log.merkle import HASH_BYTES, TILE_WIDTH, CompactRange
+from assay.audit_log.merkle import HASH_BYTES, TILE_WIDTH, CompactRange, leaf_hashes
 from assay.audit_log.notes import VerifierKey
 from assay.audit_log.trust import Trust, trusted_checkpoint
 from assay.audit_log.verify_projections import check_projections
@@ -36,7 +35,7 @@ from assay.vocabulary import Checkpoint
 
 PUBLISHED = "the published checkpoint"
 FAULTS_MAX = 1_000
-_BATCH = 4_096
+_BATCH = 512
 
 Progress = Callable[[int], None]
 """Told how many entries are done."""
@@ -117,39 +116,47 @@ class _Walk:
     def _walk_entries(self, sizes: set[int]) -> CompactRange:
         tree = self._walk_archived(sizes)
         self._minimum = tree.size
-        rows = self._entries()
-        while batch := list(islice(rows, _BATCH)):
+        for batch in self._batches():
             numbers, data, stored = zip(*batch, strict=True)
             if set(map(type, data)) != {bytes}:
                 self._fault(f"entry {numbers[0]}", "or one soon after it, is not stored as bytes")
                 break
             if numbers != tuple(range(tree.size, tree.size + len(batch))):
                 whole = sum(1 for n, i in enumerate(numbers, tree.size) if n == i)
-                tree = self._grown(tree, [_leaf(d) for d in data[:whole]], sizes)
+                tree = self._grown(tree, leaf_hashes(data[:whole]), sizes)
                 self._fault(f"entry {tree.size}", "is missing")
                 break
-            leaves = [_leaf(d) for d in data]
+            leaves = leaf_hashes(data)
             if leaves != list(stored):
                 for number, leaf, kept in zip(numbers, leaves, stored, strict=True):
                     if leaf != kept:
                         what = "its bytes do not have the stored leaf hash"
                         self._fault(f"entry {number}", what)
-            for number, entry in zip(numbers, data, strict=True):
-                if CITES in entry:
-                    for cited, media_type in citations(entry):
-                        self._cited[cited] = media_type, number
+            citing = [n for n, entry in zip(numbers, data, strict=True) if CITES in entry]
+            for number in citing:
+                for cited, media_type in citations(data[number - numbers[0]]):
+                    self._cited[cited] = media_type, number
             tree = self._grown(tree, leaves, sizes)
             self._progress(tree.size)
         return tree
 
-    def _entries(self) -> Iterator[tuple[int, bytes, bytes]]:
-        """The stored entries, up to where they cannot be read."""
+    def _batches(self) -> Iterator[list[tuple[int, bytes, bytes]]]:
+        """The stored entries, many at a time, up to where they cannot be read."""
+        rows = iter(self._evidence.stored_entries())
+        batch: list[tuple[int, bytes, bytes]] = []
         number = self._minimum
         try:
-            for row in self._evidence.stored_entries():
-                number = row[0] + 1
-                yield row
+            while True:
+                batch = []
+                batch.extend(islice(rows, _BATCH))
+                if not batch:
+                    return
+                number = batch[-1][0] + 1
+                yield batch
         except LogDamaged as error:
+            if batch:  # `extend` kept what was read before the damage
+                number = batch[-1][0] + 1
+                yield batch
             self._fault(f"entry {number}", error.message)
 
     def _walk_archived(self, sizes: set[int]) -> CompactRange:
@@ -258,7 +265,3 @@ class _Walk:
         except BadNote as error:
             self._fault(PUBLISHED, error.message)
             return None
-
-
-def _leaf(data: bytes) -> bytes:
-    return sha256(b"\x00" + data).digest()

@@ -26,6 +26,8 @@ HANDED_MAX = 65_536
 """Events that wait in memory to be indexed."""
 RETRY_SECONDS = 2.0
 _CHUNK = 8_192
+GATHER_SECONDS = 0.02
+"""How long the index waits for more to do; readers look at the tail themselves."""
 _PASSING = (DiskFull, apsw.FullError, apsw.IOError, apsw.BusyError, apsw.CantOpenError)
 
 Entries = Callable[[int, int], Iterator[tuple[int, bytes]]]
@@ -47,6 +49,7 @@ class Follower:
         self._open = True
         self._failure: Exception | None = None
         self._state = threading.Condition()
+        self._settling = 0
         self._thread = threading.Thread(target=self._run, name="assay-log-index", daemon=True)
         self._thread.start()
 
@@ -64,9 +67,12 @@ class Follower:
     def settle(self, timeout_seconds: float | None) -> bool:
         """Wait until the index covers every entry; False when the time is over or it failed."""
         with self._state:
+            self._settling += 1
+            self._state.notify_all()
             self._state.wait_for(
                 lambda: self._covered >= self._committed or not self._running(), timeout_seconds
             )
+            self._settling -= 1
             return self._covered >= self._committed
 
     def close(self) -> None:
@@ -123,6 +129,7 @@ class Follower:
                 self._state.wait()
             if self._covered >= self._committed:
                 return None
+            self._state.wait_for(self._hurries, GATHER_SECONDS)
             while self._handed and self._handed[0][0] < self._covered:
                 self._popped()
             if self._handed and self._handed[0][0] == self._covered:
@@ -133,6 +140,10 @@ class Follower:
             self._reads_back = True
             self._state.notify_all()
         return start, [event_of(data) for _, data in self._entries(start, end)]
+
+    def _hurries(self) -> bool:
+        """Whether there is enough to do, or somebody waits; few large transactions cost less."""
+        return self._handed_events >= _CHUNK // 2 or self._settling > 0 or not self._open
 
     def _joined(self) -> tuple[int, Sequence[Event]]:
         """What was handed over, several batches as one: fewer and larger transactions."""

@@ -19,6 +19,7 @@ from itertools import islice
 from typing import Any
 
 import apsw
+import orjson
 
 from assay.audit_log.backends._blocks import (
     BLOCK_MAX,
@@ -52,7 +53,12 @@ INSERT INTO covered VALUES (1, 0)
 """
 
 HOUR = 3_600_000_000
+_COUNT_HOURS = """
+INSERT INTO hourly SELECT value->>0, value->>1, value->>2 FROM json_each(?) WHERE true
+ON CONFLICT DO UPDATE SET events = events + excluded.events
+"""
 _WORDS_CACHED_MAX = 500_000
+_SMALL = BLOCK_MAX // 2
 _BLOCK = "SELECT first, at, kind, actor, target FROM block"
 _EVER = (-(1 << 62), 1 << 62)
 
@@ -64,6 +70,8 @@ class IndexWriter:
         self._db = db
         self._kinds: dict[tuple[str, int, str], int] = {}
         self._words: dict[str, int] = {}
+        self._small: list[Block] | None = None
+        """The newest blocks as long as they are small; None where they must be read."""
 
     @property
     def covered(self) -> int:
@@ -88,10 +96,12 @@ class IndexWriter:
         except (apsw.Error, LogBusy):
             self._kinds.clear()
             self._words.clear()
+            self._small = None
             raise
 
     def begin_at(self, entry: int) -> None:
         """Forget everything; what comes next is this entry."""
+        self._small = None
         with self._db:
             for table in ("block", "member", "hourly", "kind", "word"):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - a plain name
@@ -116,16 +126,19 @@ class IndexWriter:
         """Add a block, joined with the small ones before it once they fill one together."""
         super_ = block.first >> SUPER_SHIFT
         end = block.first + len(block)
-        before = self._small_blocks(block)
+        before = self._small_blocks(block) if self._small is None else self._small
         gathered = sum(map(len, before)) + len(block)
         if before and (gathered >= BLOCK_MAX or end == _border(block.first)):
             block = joined([*before, block])
             self._db.execute("DELETE FROM block WHERE first >= ?", (block.first,))
+            before = []
         instants = block.instants()
         times = max(instants), min(instants)
         values = (block.first, *times, block.at, block.kind, block.actor, block.target)
         self._db.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?)", values)
-        if end == _border(block.first):
+        ends = end == _border(block.first)
+        self._small = [] if ends or len(block) >= _SMALL else [*before, block]
+        if ends:
             self._add_members(super_)
 
     def _small_blocks(self, block: Block) -> list[Block]:
@@ -136,7 +149,7 @@ class IndexWriter:
         room = BLOCK_MAX
         for row in self._db.execute(sql, (start,)):
             found = Block(*row)
-            if len(found) >= BLOCK_MAX // 2 or len(found) > room:
+            if len(found) >= _SMALL or len(found) > room:
                 break
             room -= len(found)
             small.insert(0, found)
@@ -154,11 +167,8 @@ class IndexWriter:
 
     def _count_hours(self, rows: Sequence[Numbers]) -> None:
         counts = Counter([(at // HOUR, kind) for at, kind, _, _ in rows])
-        self._db.executemany(
-            "INSERT INTO hourly VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET events = events + excluded.events",
-            [(hour, kind, events) for (hour, kind), events in counts.items()],
-        )
+        listed = [(hour, kind, events) for (hour, kind), events in counts.items()]
+        self._db.execute(_COUNT_HOURS, (orjson.dumps(listed).decode(),))
 
     def _kind(self, key: tuple[str, int, str]) -> int:
         self._db.execute("INSERT OR IGNORE INTO kind VALUES (NULL, ?, ?, ?)", key)

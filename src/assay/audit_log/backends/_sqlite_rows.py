@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -9,6 +10,16 @@ import orjson
 
 from assay.audit_log.event_ids import id_key
 from assay.audit_log.interface import Prepared, Unit
+
+_UUIDS = re.compile("(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})+")
+
+
+def uuid_keys(ids: Sequence[str]) -> bytes | None:
+    """The keys of ids joined, when all are UUIDs, as is usual; many at once cost a third of each."""
+    joined = "".join(ids)
+    if set(map(len, ids)) != {36} or not _UUIDS.fullmatch(joined):
+        return None
+    return bytes.fromhex(joined.replace("-", ""))
 
 
 def places(parts: Sequence[bytes]) -> str:

@@ -29,7 +29,7 @@ from assay.atomic import make_folder
 from assay.audit_log.backends._sqlite_follower import Follower
 from assay.audit_log.backends._sqlite_index import SCHEMA as INDEX_SCHEMA
 from assay.audit_log.backends._sqlite_published import publish, publish_again
-from assay.audit_log.backends._sqlite_rows import fresh_of, indices_of, places
+from assay.audit_log.backends._sqlite_rows import fresh_of, indices_of, places, uuid_keys
 from assay.audit_log.backends.sqlite_files import (
     DATABASE,
     INDEX,
@@ -74,12 +74,15 @@ _IDS = """
 INSERT OR IGNORE INTO event_id
 SELECT substr(?1, (value >> 16) + 1, value & 65535), ?2 + key FROM json_each(?3)
 """
+_UUIDS = """
+INSERT OR IGNORE INTO event_id SELECT substr(?1, key * 16 + 1, 16), ?2 + key FROM json_each(?3)
+"""
 _CITED = """
 INSERT INTO cited VALUES (?, ?, ?) ON CONFLICT (digest) DO UPDATE
 SET media_type = excluded.media_type, bytes = excluded.bytes
 WHERE bytes != excluded.bytes OR media_type != excluded.media_type
 """
-_HEAD = "UPDATE head SET size = ?, subtrees = ?, note = ?"
+_HEAD = "UPDATE head SET size = ?, subtrees = ?, note = ? WHERE size = ? AND fence = ?"
 
 
 class SqliteLogStore(SqliteLogReader):
@@ -132,7 +135,6 @@ class SqliteLogStore(SqliteLogReader):
         exhibits = [exhibit for unit in units for exhibit in unit.exhibits]
         before = self._tree
         with self._transaction():
-            self._check_fence()
             known = self._insert_ids(prepared)
             fresh = prepared if not known else fresh_of(prepared, known, before.size)
             if known and exhibits:
@@ -199,13 +201,18 @@ class SqliteLogStore(SqliteLogReader):
         That all are new is by far the most common case, and is seen from one number.
         """
         first = self._tree.size
-        keys = [id_key(entry.event.id) for entry in prepared]
-        self._db.execute("SAVEPOINT ids")
-        self._db.execute(_IDS, (b"".join(keys), first, places(keys)))
-        if self._db.changes() == len(keys) or not keys:
-            self._db.execute("RELEASE ids")
+        ids = [entry.event.id for entry in prepared]
+        uuids = uuid_keys(ids)
+        keys = list(map(id_key, ids)) if uuids is None else []
+        if uuids is None:
+            self._db.execute(_IDS, (b"".join(keys), first, places(keys)))
+        else:
+            self._db.execute(_UUIDS, (uuids, first, f"[{'0,' * (len(ids) - 1)}0]"))
+        if self._db.changes() == len(ids) or not ids:
             return {}
-        self._db.execute("ROLLBACK TO ids; RELEASE ids")
+        keys = keys or list(map(id_key, ids))
+        sql = "DELETE FROM event_id WHERE id = ? AND idx >= ?"
+        self._db.executemany(sql, [(key, first) for key in keys])
         known: dict[bytes, int] = {}
         for key in keys:
             if key not in known:
@@ -223,14 +230,22 @@ class SqliteLogStore(SqliteLogReader):
         leaves = b"".join([entry.leaf for entry in fresh])
         if data:
             values = (self._tree.size, b"".join(data), leaves, places(data))
-            self._db.execute(_ENTRIES, values)
+            try:
+                self._db.execute(_ENTRIES, values)
+            except apsw.ConstraintError:
+                self._check_fence()  # the entries are another writer's
+                raise
         if exhibits:
             self._db.executemany(_CITED, [(e.digest, e.media_type, e.data) for e in exhibits])
         if nodes:
             self._db.executemany("INSERT INTO node VALUES (?, ?, ?)", nodes)
 
     def _advance(self, after: CompactRange, sign: HeadSigner) -> None:
-        self._db.execute(_HEAD, (after.size, b"".join(after.subtrees), sign(after)))
+        before = self._tree.size
+        head = after.size, b"".join(after.subtrees), sign(after), before, self._fence
+        self._db.execute(_HEAD, head)
+        if self._db.changes() != 1:
+            self._check_fence()
 
     def _check_fence(self) -> None:
         found = self._db.execute("SELECT fence, size FROM head").fetchone()
