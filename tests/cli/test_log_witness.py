@@ -10,13 +10,19 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from assay.audit_log.heartbeat import heartbeat
 from assay.audit_log.notes import parse_verifier_key, with_signatures
 from assay.audit_log.trust import Trust, trusted_checkpoint
+from assay.bootstrap import open_log_for_writing
+from assay.settings import read_settings
+from assay.vocabulary import Target, TargetKind
 from tests.audit_log.in_memory import VERIFIER
 from tests.audit_log.witness.asking import NAME, body, cosigned_at, post
 from tests.audit_log.witness.certificates import self_signed
@@ -276,3 +282,19 @@ def _beat(workspace: Workspace, *arguments: str) -> int | None:
     assert done.status == 0, done.err
     index: int | None = json.loads(done.out)["index"]
     return index
+
+
+def test_verify_names_the_heartbeats_that_are_missing(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "w")
+    began = datetime.now(UTC) - timedelta(hours=10)
+    target = Target(TargetKind.SYSTEM, "clinic")
+    with open_log_for_writing(read_settings(workspace.folder)) as log:
+        beat = heartbeat(began, timedelta(hours=1), actor="actor:1", target=target)
+        log.keep(
+            [beat, replace(beat, id="later", occurred_at=began + timedelta(hours=9, minutes=30))]
+        )
+    done = command("log", "verify", workspace.toml, "--json", "-")
+    said = json.loads(done.out)
+    assert (done.status, said["clean"]) == (0, True)
+    assert [(gap["after_index"], gap["missing"]) for gap in said["missing_heartbeats"]] == [(0, 9)]
+    assert "NO HEARTBEAT" in command("log", "verify", workspace.toml).out

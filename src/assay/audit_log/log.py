@@ -31,6 +31,7 @@ from assay.audit_log.emitting.logging_handler import FORWARDED_TO, forward
 from assay.audit_log.entry import CITES, prepare
 from assay.audit_log.interface import LogReader, LogStore, Unit
 from assay.audit_log.merkle import CompactRange
+from assay.audit_log.publishing import Publisher
 from assay.audit_log.signer import LogSigner
 from assay.audit_log.tickets import Ticket, TicketQueue, WhenFull
 from assay.errors import AssayError, BadNote, LogError
@@ -101,14 +102,18 @@ class AuditLog:
             when_full=limits.when_full,
         )
         self._tree = store.tree()
-        self._broken = self._ended = False
+        self._broken = False
         self._forked_from: int | None = None
         self._written = self._repeated = self._failed = 0
-        self._progress = threading.Condition()
-        self._publish_up_to = 0
-        self._published = self._published_before()
-        self._publish_error: Exception | None = None
-        self._published_at = self._last_entry_at = time.monotonic()
+        self._publisher = Publisher(
+            signer,
+            store,
+            self._published_before(),
+            every_seconds=limits.publish_seconds,
+            now=lambda: int(self._clock().timestamp()),
+            wake=self._queue.wake,
+        )
+        self._last_entry_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="assay-log-writer", daemon=True)
         self._thread.start()
         _open_logs.add(self)
@@ -181,7 +186,8 @@ class AuditLog:
             self.reader.close()  # first, so that the store's is the last connection, which cleans up
             self._store.close()
         _open_logs.discard(self)
-        return Closed(self._written, self._repeated, self._failed, self.size, self._published)
+        published = self._publisher.newest
+        return Closed(self._written, self._repeated, self._failed, self.size, published)
 
     def __enter__(self) -> Self:
         return self
@@ -223,22 +229,7 @@ class AuditLog:
         self._check_not_forked()
         if self.size == 0:
             raise LogError("The log is empty: there is nothing to publish yet.")
-        with self._progress:
-            self._publish_up_to = max(self._publish_up_to, size)
-            self._publish_error = None
-        self._queue.wake()
-        with self._progress:
-            decided = self._progress.wait_for(
-                lambda: self._published_size() >= size or self._publish_error or self._ended,
-                timeout_seconds,
-            )
-            if self._published is not None and self._published.size >= size:
-                return self._published
-            if not decided:
-                raise TimeoutError("The log has not published a checkpoint yet.")
-            raise self._publish_error or LogError(
-                "The log was closed before its checkpoint was published."
-            )
+        return self._publisher.wait_for(size, timeout_seconds)
 
     def _run(self) -> None:
         try:
@@ -247,8 +238,7 @@ class AuditLog:
                     self._write(tickets)
                 self._publish_if_due()
                 self._beat_if_due()
-            self._publish_up_to = self.size
-            self._publish_if_due()
+            self._publisher.finish(self._stored_tree)
         finally:
             self._end()
 
@@ -258,23 +248,16 @@ class AuditLog:
         while tickets := self._queue.take(self._limits.batch_events_max, 0.0):
             for ticket in tickets:
                 ticket._decide(LogError("The log's writer has ended.", next_step="Open it again."))
-        with self._progress:
-            self._ended = True
-            self._progress.notify_all()
+        self._publisher.end()
 
     def _take(self) -> Sequence[Ticket] | None:
-        pending = self._publish_up_to > self._published_size()
-        timeout = 0.0 if pending and not self._publish_error else self._idle_seconds()
-        return self._queue.take(self._limits.batch_events_max, timeout)
-
-    def _idle_seconds(self) -> float | None:
-        """How long nothing needs to be done if nothing is appended; None for ever."""
-        now, waits = time.monotonic(), []
-        if self.size > self._published_size():
-            waits.append(self._published_at + self._limits.publish_seconds - now)
+        waits = [self._publisher.idle_seconds(self.size)]
         if self._heartbeat_every is not None:
-            waits.append(self._last_entry_at + self._heartbeat_every.total_seconds() - now)
-        return max(0.001, min(waits)) if waits else None
+            quiet = time.monotonic() - self._last_entry_at
+            waits.append(self._heartbeat_every.total_seconds() - quiet)
+        known = [seconds for seconds in waits if seconds is not None]
+        timeout = max(0.0, min(known)) if known else None
+        return self._queue.take(self._limits.batch_events_max, timeout)
 
     def _write(self, tickets: Sequence[Ticket]) -> None:
         events = sum([len(ticket.unit.entries) for ticket in tickets])
@@ -305,33 +288,16 @@ class AuditLog:
         self._tree = self._store.recover()
         self._broken = False
 
-    def _published_size(self) -> int:
-        return 0 if self._published is None else self._published.size
-
-    def _publish_if_due(self) -> None:
-        tree, published = self._tree, self._published_size()
-        wanted = self._publish_up_to > published and self._publish_error is None
-        aged = time.monotonic() - self._published_at >= self._limits.publish_seconds
-        if tree.size == 0 or tree.size <= published or not (wanted or aged):
-            return
-        try:
-            checkpoint = self._kept_checkpoint(tree)
-        except Exception as error:  # noqa: BLE001 - whoever waits is told; the next second tries again
-            with self._progress:
-                told = error if isinstance(error, AssayError) else _surprise(error)
-                self._publish_error, self._published_at = told, time.monotonic()
-                self._progress.notify_all()
-            return
-        with self._progress:
-            self._published, self._published_at = checkpoint, time.monotonic()
-            self._progress.notify_all()
-
-    def _kept_checkpoint(self, tree: CompactRange) -> Checkpoint:
+    def _stored_tree(self) -> CompactRange:
+        """What is to be published. Other writers of the same log may have gone on."""
         if self._broken:
             self._recover()
-        checkpoint = self.signer.published(tree.size, tree.root, int(self._clock().timestamp()))
-        self._store.keep_checkpoint(tree.size, checkpoint.note)
-        return checkpoint
+        return self._store.tree()
+
+    def _publish_if_due(self) -> None:
+        seconds = self._publisher.idle_seconds(self.size)
+        if seconds is not None and seconds <= 0:
+            self._publisher.step(self._stored_tree)
 
     def _beat_if_due(self) -> None:
         every, heartbeat = self._heartbeat_every, self._heartbeat

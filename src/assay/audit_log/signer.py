@@ -36,6 +36,11 @@ class LogSigner:
         """The public half of the log's Ed25519 key."""
         return VerifierKey(self.origin, self.key.public_bytes)
 
+    @property
+    def is_cosigned(self) -> bool:
+        """Whether witnesses are asked before a checkpoint is published."""
+        return self.cosigners is not no_cosigners
+
     def head(self, tree: CompactRange) -> str:
         """The note of a head."""
         return sign_checkpoint(self.origin, tree.size, tree.root, self.key).note

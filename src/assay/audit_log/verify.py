@@ -88,7 +88,7 @@ class _Walk:
         self._check_cited()
         self._check_outside(opened, tree.size)
         self._check_published(opened, published, checkpoints)
-        witnessed = self._witnessed(published, trust)
+        witnessed = self._witnessed(published, retained, trust)
         if index:
             check_projections(self._evidence, tree.size, self._minimum, self._fault)
         return Verification(
@@ -257,11 +257,22 @@ class _Walk:
                 what = "is missing, though it was published"
                 self._fault(f"checkpoint of size {checkpoint.size}", what)
 
-    def _witnessed(self, published: str | None, trust: Trust | None) -> Checkpoint | None:
-        if trust is None or published is None:
+    def _witnessed(
+        self, published: str | None, retained: Sequence[str], trust: Trust | None
+    ) -> Checkpoint | None:
+        """The newest checkpoint, published or brought along, that enough witnesses cosigned."""
+        if trust is None:
             return None
-        try:
-            return trusted_checkpoint(published, trust).checkpoint
-        except BadNote as error:
-            self._fault(PUBLISHED, error.message)
-            return None
+        found: Checkpoint | None = None
+        missing: BadNote | None = None
+        for note in filter(None, (published, *retained)):
+            try:
+                checkpoint = trusted_checkpoint(note, trust).checkpoint
+            except BadNote as error:
+                missing = missing or error
+                continue
+            if found is None or checkpoint.size > found.size:
+                found = checkpoint
+        if found is None and missing is not None:
+            self._fault(PUBLISHED, missing.message)
+        return found

@@ -70,13 +70,20 @@ def verify(
         trust = _trust(key_file, trust_file, place / "log.vkey")
         with counting("entries", None) as told:
             seen = verify_export(place, trust, now=_now(), progress=lambda done, _: told(done))
+        silences = []
     else:
         seen, trust = _verify_live(
             place, checkpoints, key_file, trust_file, index=not evidence_only
         )
-    write_json(json_file, _as_json(seen))
+        silences = _silences(place) if seen.evidence_intact and not evidence_only else []
+    write_json(json_file, {**_as_json(seen), "missing_heartbeats": silences})
     if json_file != "-":
         _show(seen, trust)
+        for silence in silences:
+            say(
+                f"NO HEARTBEAT  from {silence['began_at']} to {silence['ended_at']}:"
+                f" {silence['missing']} are missing after entry {silence['after_index']}"
+            )
     return 0 if seen.clean else 1
 
 
@@ -210,6 +217,33 @@ def _verify_live(
             progress=told,
         )
     return seen, trust
+
+
+def _silences(place: Path) -> list[dict[str, Any]]:
+    """Where the log had promised heartbeats and has none."""
+    from assay.audit_log.entry import event_of
+    from assay.audit_log.heartbeat import TYPE, missing_heartbeats
+    from assay.audit_log.interface import EventQuery
+    from assay.bootstrap import open_log_for_reading, utc_now
+    from assay.canonical import instant
+    from assay.settings import read_settings
+
+    with open_log_for_reading(read_settings(place)) as log:
+        if not log.count(EventQuery(type=TYPE)):
+            return []
+        stream = log.entries(log.minimum_index, log.size)
+        events = ((index, event_of(data)) for index, data in stream)
+        logged = ((index, e.occurred_at, e.type, e.detail) for index, e in events)
+        return [
+            {
+                "after_index": gap.after_index,
+                "began_at": instant(gap.began_at),
+                "ended_at": instant(gap.ended_at),
+                "interval_seconds": gap.interval_seconds,
+                "missing": gap.missing,
+            }
+            for gap in missing_heartbeats(logged, utc_now())
+        ]
 
 
 def _verify_proof(place: Path, entry_file: Path | None, trust: Trust, json_file: str | None) -> int:
