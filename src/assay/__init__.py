@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         classify,
         open_log,
         open_log_to_append,
+        open_subject_keys,
         robustness,
         validate_controls,
         verify_log,
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from assay.audit_log.emitting.asgi import AuditMiddleware
     from assay.audit_log.emitting.audited import audited
     from assay.audit_log.emitting.logging_handler import AuditLogHandler
+    from assay.audit_log.erasing import erase_subject
     from assay.audit_log.log import AuditLog
+    from assay.audit_log.sealing import opened, sealed
     from assay.errors import AssayError, BadInput, CouldNotFinish
     from assay.settings import Settings, read_settings
     from assay.vocabulary import (
@@ -52,6 +55,7 @@ _PLACES = {
         "classify",
         "open_log",
         "open_log_to_append",
+        "open_subject_keys",
         "robustness",
         "validate_controls",
         "verify_log",
@@ -60,7 +64,9 @@ _PLACES = {
     "assay.audit_log.emitting.asgi": ("AuditMiddleware",),
     "assay.audit_log.emitting.audited": ("audited",),
     "assay.audit_log.emitting.logging_handler": ("AuditLogHandler",),
+    "assay.audit_log.erasing": ("erase_subject",),
     "assay.audit_log.log": ("AuditLog",),
+    "assay.audit_log.sealing": ("opened", "sealed"),
     "assay.errors": ("AssayError", "BadInput", "CouldNotFinish"),
     "assay.settings": ("Settings", "read_settings"),
     "assay.vocabulary": (
@@ -101,10 +107,14 @@ __all__ = [
     "audited",
     "classify",
     "client",
+    "erase_subject",
     "open_log",
     "open_log_to_append",
+    "open_subject_keys",
+    "opened",
     "read_settings",
     "robustness",
+    "sealed",
     "validate_controls",
     "verify_log",
 ]

@@ -14,6 +14,7 @@ from assay.settings import Settings, read_settings
 if TYPE_CHECKING:
     from assay.audit_log.interface import LogReader, Verification
     from assay.audit_log.log import AuditLog
+    from assay.crypto.subject_keys import SubjectKeys
     from assay.data.interface import TableLabel
     from assay.vocabulary import Assessment, ControlValidation, Robustness
 
@@ -159,6 +160,18 @@ def open_log_to_append(settings: Path | str | Settings = Path()) -> AuditLog:
     from assay.bootstrap import open_log_for_writing
 
     return open_log_for_writing(_settings(settings))
+
+
+def open_subject_keys(settings: Path | str | Settings = Path()) -> SubjectKeys:
+    """The workspace's keys for personal fields of events; close them when you are done.
+
+    Raises:
+        WrongKey: the keys that are there were wrapped under another key than the one given.
+        KeyStoreError: the file cannot be used.
+    """
+    from assay import bootstrap
+
+    return bootstrap.open_subject_keys(_settings(settings))
 
 
 def verify_log(settings: Path | str | Settings = Path(), *retained: str) -> Verification:

@@ -9,6 +9,7 @@ The workspace folder (`.assay/` beside assay.toml, mode 0700) holds:
     records.sqlite                       the records, unless [store] names another database
     keys/log.key keys/log-ml-dsa-44.key  secrets, mode 0600, which sign the log's checkpoints
     keys/pseudonym.key                   a secret, mode 0600, behind the pseudonyms of actors
+    subject-keys.sqlite keys/subjects.key    the keys of subjects, and the one that wraps them
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ from assay.audit_log.notes import KeyType, VerifierKey, cosigner_key, parse_veri
 from assay.audit_log.opening import LogPlace, open_log, open_reader
 from assay.audit_log.signer import Cosigners, LogSigner, no_cosigners
 from assay.audit_log.trust import Trust
+from assay.crypto.key_encryption import key_from_environment, key_from_file
 from assay.crypto.pseudonym import pseudonym
 from assay.crypto.signing import MlDsa44Key, SigningKey, secret_from_file
+from assay.crypto.subject_keys import SubjectKeys
 from assay.errors import BadInput, BadNote, LogDamaged, LogError, SettingsError
 from assay.law.applicability import check_facts
 from assay.law.catalogues import catalogue
@@ -47,7 +50,8 @@ from assay.vocabulary import Target, TargetKind
 VERIFIER_FILE = "log.vkey"
 LOCK, RECORDS = "log.lock", "records.sqlite"
 _LOG_KEY, _PSEUDONYM_KEY = "keys/log.key", "keys/pseudonym.key"
-_SECOND_KEY = "keys/log-ml-dsa-44.key"
+_SECOND_KEY, _SUBJECTS_KEY = "keys/log-ml-dsa-44.key", "keys/subjects.key"
+SUBJECT_KEY_VARIABLE = "ASSAY_SUBJECT_KEY"
 
 
 def utc_now() -> datetime:
@@ -125,6 +129,25 @@ def open_log_for_writing(settings: Settings) -> AuditLog:
         if fresh and not place.url:
             _remove_unbegun_log(folder)
         raise
+
+
+def open_subject_keys(settings: Settings) -> SubjectKeys:
+    """The keys that personal fields of events are sealed under, one for each subject.
+
+    They are wrapped under the key in ASSAY_SUBJECT_KEY (64 hexadecimal digits), or else under that in
+    `keys/subjects.key`, which is made when there is none.
+
+    Raises:
+        WrongKey: the keys that are there were wrapped under another one.
+        KeyStoreError, UnreadableFile, NotWritable, DiskFull
+    """
+    folder = settings.workspace_folder
+    make_folder(folder / "keys")
+    if os.environ.get(SUBJECT_KEY_VARIABLE):
+        wrapper = key_from_environment(SUBJECT_KEY_VARIABLE)
+    else:
+        wrapper = key_from_file(folder / _SUBJECTS_KEY, create=True)
+    return SubjectKeys(folder / "subject-keys.sqlite", wrapper, clock=utc_now)
 
 
 def log_place(settings: Settings) -> LogPlace:

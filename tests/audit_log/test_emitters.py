@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -21,8 +22,11 @@ import pytest
 from assay.audit_log import event_types
 from assay.audit_log.emitting import AuditLogHandler, AuditMiddleware, audited
 from assay.audit_log.entry import event_of, new_event
+from assay.audit_log.erasing import erase_subject
 from assay.audit_log.log import AuditLog
 from assay.bootstrap import open_log_for_writing
+from assay.crypto.key_encryption import KeyEncryptionKey
+from assay.crypto.subject_keys import SubjectKeys, new_subject
 from assay.settings import read_settings
 from tests.audit_log.emitting.delivering import open_real_log
 from tests.audit_log.emitting.fakes import ACTOR, CLINIC
@@ -232,6 +236,15 @@ def _middleware(log: AuditLog, type_: str) -> None:
         assert type_ == "error_event"
 
 
+def _erase(log: AuditLog, _: str) -> None:
+    with TemporaryDirectory() as folder:
+        path, wrapper = Path(folder) / "keys.sqlite", KeyEncryptionKey(bytes(32))
+        with SubjectKeys(path, wrapper, clock=lambda: datetime.now(UTC)) as keys:
+            subject = new_subject()
+            keys.ensure([subject])
+            erase_subject(log, keys, subject, actor=ACTOR, target=CLINIC)
+
+
 _COMMANDS: dict[str, Callable[[Path], Path]] = {
     "assay assess": _assess,
     "assay check run": _check_run,
@@ -248,4 +261,5 @@ _CALLS: dict[str, Callable[[AuditLog, str], None]] = {
     event_types.AUDITED: _audited,
     event_types.HANDLER: _handler,
     event_types.MIDDLEWARE: _middleware,
+    event_types.ERASE: _erase,
 }

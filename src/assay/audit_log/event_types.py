@@ -26,6 +26,7 @@ ENTRY_POINTS = "assay.event_types"
 APPEND = "assay log append"
 AUDITED = "assay.audited"
 HANDLER = "assay.AuditLogHandler"
+ERASE = "assay.erase_subject"
 MIDDLEWARE = "assay.AuditMiddleware"
 _ASSESSING = ("assay assess", "assay check run", "assay model robustness", "assay demo")
 _BY_HAND = (APPEND, AUDITED)
@@ -161,7 +162,7 @@ _OWN = (
         "subject_key_destroyed",
         Severity.HIGH,
         "The key that sealed a person's fields was destroyed; they cannot be read any more.",
-        _BY_HAND,
+        (ERASE, *_BY_HAND),
     ),
 )
 
