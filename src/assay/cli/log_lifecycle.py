@@ -22,6 +22,7 @@ from assay.errors import BadInput
 if TYPE_CHECKING:
     from assay.audit_log.lifecycle.access import LogAccess
     from assay.audit_log.lifecycle.retention import Hold
+    from assay.audit_log.log import AuditLog
     from assay.audit_log.trust import Trust
     from assay.settings import Settings
 
@@ -204,21 +205,17 @@ def _verify(folder: Path, trust: Trust, json_file: str | None) -> int:
 
 def _access(read: Settings) -> LogAccess:
     """The workspace's log, as archive and retention need it."""
-    from assay.audit_log.lifecycle.access import sqlite_access
+    from assay.audit_log.lifecycle.access import postgres_access, sqlite_access
     from assay.bootstrap import actor_of, open_log_for_writing, read_verifier_keys, utc_now
 
+    keys, actor, folder = read_verifier_keys(read), actor_of(read), read.workspace_folder
+
+    def write() -> AuditLog:
+        return open_log_for_writing(read)
+
     if read.log_url:
-        raise BadInput(
-            "A log in PostgreSQL cannot be archived or shortened yet.",
-            next_step="Export it with `assay log export`; the log keeps its entries.",
-        )
-    return sqlite_access(
-        read.workspace_folder,
-        read_verifier_keys(read),
-        actor_of(read),
-        lambda: open_log_for_writing(read),
-        clock=utc_now,
-    )
+        return postgres_access(folder, read.log_url, keys, actor, write, clock=utc_now)
+    return sqlite_access(folder, keys, actor, write, clock=utc_now)
 
 
 def _holds(read: Settings) -> list[Hold]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
+from assay.audit_log.backends._postgres_drop import drop
 from assay.audit_log.backends._postgres_errors import RUN_VERIFY
 from assay.audit_log.backends._postgres_inserts import insert, keep_cited, projections_again
 from assay.audit_log.backends._postgres_rows import Batch, batch_of, numbered
@@ -32,6 +33,7 @@ from assay.audit_log.backends.postgres_session import (
     Session,
     Statements,
 )
+from assay.audit_log.backends.sqlite_archive import Dropped, Leaves
 from assay.audit_log.interface import HeadSigner, Unit, Written
 from assay.audit_log.merkle import CompactRange
 from assay.audit_log.notes import VerifierKey
@@ -138,6 +140,19 @@ class PostgresLogStore(PostgresLogReader):
         with self._writing.transaction() as work:
             work.rows(_LOCK, (self._lock,))
             projections_again(work, self.minimum_index, progress)
+
+    def drop_entries(self, end: int, leaves: Leaves | None = None) -> Dropped:
+        """Drop the entries before `end`, a multiple of 256; `leaves` are those kept elsewhere.
+
+        The database gives the room back when its own VACUUM comes round. Needs the rights to delete.
+
+        Raises:
+            LogError: no published checkpoint covers the entries; nothing was dropped.
+            LogDamaged: something else is kept elsewhere, or a leaf hash is missing; nothing was.
+        """
+        with self._writing.transaction() as work:
+            work.rows(_LOCK, (self._lock,))
+            return drop(work, self.name, self._locked_head(work).size, end, leaves)
 
     def _keep_checkpoint(self, size: int, note: str) -> None:
         with self._writing.transaction() as work:

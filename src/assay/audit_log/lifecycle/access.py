@@ -110,3 +110,29 @@ def sqlite_access(
         lambda end, leaves: drop_entries(folder, end, leaves),
         clock,
     )
+
+
+def postgres_access(
+    folder: Path,
+    url: str,
+    keys: tuple[VerifierKey, ...],
+    actor: str,
+    write: Callable[[], AbstractContextManager[AuditLog]],
+    *,
+    clock: Clock = utc_now,
+) -> LogAccess:
+    """The log in PostgreSQL at this URL; `folder` is the workspace.
+
+    Raises:
+        MissingExtra: its driver is not installed.
+    """
+    from assay.audit_log.backends.postgres import open_postgres_store
+    from assay.audit_log.backends.postgres_reader import PostgresLogReader
+
+    def drop(end: int, leaves: Leaves | None) -> Dropped:
+        with open_postgres_store(url, keys[0]) as store:
+            return store.drop_entries(end, leaves)
+
+    return LogAccess(
+        folder, keys, actor, lambda: PostgresLogReader(url, keys[0]), write, drop, clock
+    )
