@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +253,11 @@ def test_a_database_of_another_version_is_refused_by_name(small_log: Path, versi
     ):
         with pytest.raises(LogError, match=f"has version {version} of the log's format"):
             use()
+
+
+def test_an_instant_that_utc_does_not_have_is_refused_by_name(small_log: Path) -> None:
+    late = datetime.max.replace(tzinfo=timezone(timedelta(hours=-12)))
+    with open_sqlite_log(small_log, SIGNER) as log:
+        with pytest.raises(BadEvent, match="years 1 to 9999"):
+            log.append(replace(event(8), occurred_at=late))
+        assert log.size == 7

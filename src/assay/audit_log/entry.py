@@ -183,3 +183,8 @@ def _instant(moment: datetime) -> str | datetime:
         raise NaiveInstant(
             "An event's instant has no zone.", next_step="Give it in UTC: datetime.now(UTC)."
         ) from error
+    except OverflowError as error:
+        raise BadEvent(
+            "An event's instant lies outside the years 1 to 9999 in UTC.",
+            next_step="Correct the clock that it came from.",
+        ) from error
