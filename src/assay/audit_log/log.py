@@ -159,8 +159,16 @@ class AuditLog:
     def keep(self, events: Sequence[Event], exhibits: Sequence[Exhibit] = ()) -> tuple[int, ...]:
         """Append, and wait until a published checkpoint covers it; the indices."""
         ticket = self.append_many(events, exhibits)
-        ticket.published()
-        return ticket.sequenced()
+        indices = ticket.sequenced()
+        try:
+            ticket.published()
+        except LogError as error:
+            first, last = min(indices, default=0), max(indices, default=0)
+            raise type(error)(
+                f"{error.message} Entries {first} to {last} are durable in the log all the same.",
+                next_step=f"Do not append them again. {error.next_step}".strip(),
+            ) from error
+        return indices
 
     def publish(self) -> Checkpoint | None:
         """Publish a checkpoint of all that is durable now; None while the log is empty.

@@ -92,6 +92,8 @@ def query(
     with open_log_for_reading(read) as reader:
         if reader.minimum_index:
             say(f"Entries before {reader.minimum_index} were archived or removed.", err=True)
+        if text is not None and count:
+            raise BadInput("--text does not go with --count.", next_step="Leave one of them out.")
         if text is not None:
             _show_events(_with_words(reader, read, text, wanted), json_file, full=False)
             return 0

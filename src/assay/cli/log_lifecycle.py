@@ -221,10 +221,29 @@ def _access(read: Settings) -> LogAccess:
 def _holds(read: Settings) -> list[Hold]:
     from assay.audit_log.lifecycle.retention import Hold
 
+    _expect_known_types(read)
     return [
         Hold(name, frozenset(hold.types), hold.since, hold.until)
         for name, hold in read.log.holds.items()
     ]
+
+
+def _expect_known_types(read: Settings) -> None:
+    """Refuse a misspelt type: a hold of it would hold nothing, a rule of it would remove nothing."""
+    from assay.audit_log.event_types import event_type
+    from assay.errors import SettingsError, UnknownEventType
+
+    named: list[tuple[tuple[str, ...], str]] = [
+        (("log", "retention", name), name) for name in read.log.retention if name != "default"
+    ]
+    for hold, said in read.log.holds.items():
+        named += [(("log", "holds", hold, "types"), name) for name in said.types]
+    for keys, name in named:
+        try:
+            event_type(name)
+        except UnknownEventType as error:
+            where = read.place(*keys)
+            raise SettingsError(f"{where}: {error.message}", next_step=error.next_step) from error
 
 
 def _trust(key_file: Path | None, trust_file: Path | None, settings: Path | None) -> Trust:

@@ -15,7 +15,7 @@ from assay.cli._shared import (
     settings_option,
     write_json,
 )
-from assay.errors import BadInput
+from assay.errors import BadInput, LogDamaged
 
 if TYPE_CHECKING:
     from assay.audit_log.interface import Verification
@@ -63,11 +63,11 @@ def verify(
     last two need nothing but the log's public keys: no database and no network.
     """
     if place.suffix == ".tlog-proof":
-        return _verify_proof(place, entry_file, _trust(key_file, trust_file, None), json_file)
+        return _verify_proof(place, entry_file, _trust(key_file, trust_file), json_file)
     if place.is_dir() and (place / "tile").is_dir():
         from assay.audit_log.verify_export import verify_export
 
-        trust = _trust(key_file, trust_file, place / "log.vkey")
+        trust = _trust(key_file, trust_file)
         with counting("entries", None) as told:
             seen = verify_export(place, trust, now=_now(), progress=lambda done, _: told(done))
         silences = []
@@ -75,7 +75,7 @@ def verify(
         seen, trust = _verify_live(
             place, checkpoints, key_file, trust_file, index=not evidence_only
         )
-        silences = _silences(place) if seen.evidence_intact and not evidence_only else []
+        silences = _silences(place, trust) if seen.evidence_intact and not evidence_only else []
     write_json(json_file, {**_as_json(seen), "missing_heartbeats": silences})
     if json_file != "-":
         _show(seen, trust)
@@ -91,13 +91,17 @@ def verify(
 @click.argument("index", type=click.IntRange(0))
 @settings_option
 @click.option("--out", type=_FILE, help="Where to; INDEX.tlog-proof unless said.")
+@click.option("--archive", type=_FILE, help="Where the entry is, if it was archived.")
 @json_option
-def prove(index: int, settings: Path, out: Path | None, json_file: str | None) -> int:
+def prove(
+    index: int, settings: Path, out: Path | None, archive: Path | None, json_file: str | None
+) -> int:
     """Write the proof that entry INDEX is in the log, and beside it the entry's bytes.
 
     Anybody can verify the two files with the log's public key: `assay log verify FILE.tlog-proof`.
     """
     from assay.atomic import write_atomically
+    from assay.audit_log.merkle import inclusion_holds, leaf_hash
     from assay.audit_log.tlog_proof import prove as proof_of
     from assay.bootstrap import open_log_for_reading
     from assay.settings import read_settings
@@ -113,7 +117,15 @@ def prove(index: int, settings: Path, out: Path | None, json_file: str | None) -
                 f"No published checkpoint covers entry {index}.",
                 next_step="Append something, or take a smaller index.",
             )
-        entry, proof = log.entry(index), proof_of(log, checkpoint, index)
+        entry = log.entry(index) if archive is None else _archived(archive, index)
+        proof = proof_of(log, checkpoint, index)
+        if not inclusion_holds(
+            leaf_hash(entry), index, checkpoint.size, proof.hashes, checkpoint.root
+        ):
+            raise LogDamaged(
+                f"Entry {index} is not the one that the checkpoint was signed for.",
+                next_step="Run `assay log verify` to see where.",
+            )
     write_atomically(beside, entry, mode=0o640)
     write_atomically(target, str(proof).encode(), mode=0o640)
     write_json(json_file, {"schema": 1, "proof": str(target), "entry": str(beside)})
@@ -205,7 +217,7 @@ def _verify_live(
 
     read = read_settings(place)
     given = key_file is not None or trust_file is not None
-    trust = _trust(key_file, trust_file, None) if given else read_trust(read)
+    trust = _trust(key_file, trust_file) if given else read_trust(read)
     retained = [_text(path) for path in checkpoints]
     with counting("entries", None) as told:
         seen = verify_log(
@@ -219,16 +231,23 @@ def _verify_live(
     return seen, trust
 
 
-def _silences(place: Path) -> list[dict[str, Any]]:
+def _archived(folder: Path, index: int) -> bytes:
+    from assay.audit_log.lifecycle.volume import archived_volume
+
+    return archived_volume(folder, index).entry(index)
+
+
+def _silences(place: Path, trust: Trust) -> list[dict[str, Any]]:
     """Where the log had promised heartbeats and has none."""
     from assay.audit_log.entry import event_of
     from assay.audit_log.heartbeat import TYPE, missing_heartbeats
     from assay.audit_log.interface import EventQuery
-    from assay.bootstrap import open_log_for_reading, utc_now
+    from assay.audit_log.opening import open_reader
+    from assay.bootstrap import log_place, utc_now
     from assay.canonical import instant
     from assay.settings import read_settings
 
-    with open_log_for_reading(read_settings(place)) as log:
+    with open_reader(log_place(read_settings(place)), trust.log_keys[0]) as log:
         if not log.count(EventQuery(type=TYPE)):
             return []
         stream = log.entries(log.minimum_index, log.size)
@@ -266,19 +285,18 @@ def _verify_proof(place: Path, entry_file: Path | None, trust: Trust, json_file:
     return 0
 
 
-def _trust(key_file: Path | None, trust_file: Path | None, beside: Path | None) -> Trust:
+def _trust(key_file: Path | None, trust_file: Path | None) -> Trust:
     from assay.audit_log.trust import Trust, parse_trust
     from assay.bootstrap import parse_verifier_keys
 
     if trust_file is not None:
         return parse_trust(_text(trust_file))
-    source = key_file or beside
-    if source is None:
+    if key_file is None:
         raise BadInput(
-            "A proof is verified with the log's public keys.",
+            "This is verified with the log's public keys; a key that came with it proves nothing.",
             next_step="Give them with --key FILE (log.vkey of the log's workspace), or --trust.",
         )
-    return Trust(parse_verifier_keys(_text(source)))
+    return Trust(parse_verifier_keys(_text(key_file)))
 
 
 def _now() -> int:

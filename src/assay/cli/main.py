@@ -31,6 +31,8 @@ COMMANDS = {
     "doctor": ("assay.cli.doctor:doctor", "What is wrong with the installation and the workspace."),
 }
 
+_AFTER_STOP = "`assay log query` shows what was kept before; whatever was not finished is not kept."
+
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -59,13 +61,13 @@ def main(arguments: list[str]) -> int:
     try:
         status = cli.main(arguments, prog_name="assay", standalone_mode=False)
     except click.exceptions.Abort:
-        return _failed("Stopped before anything was kept.", "Run it again.", 3)
+        return _failed("Stopped.", _AFTER_STOP, 3)
     except click.ClickException as error:
         return _wrong_use(error)
     except AssayError as error:
         return _failed(error.message, error.next_step, error.exit_code)
     except KeyboardInterrupt:
-        return _failed("Stopped before anything was kept.", "Run it again.", 3)
+        return _failed("Stopped.", _AFTER_STOP, 3)
     except (NobodyReads, SystemExit):  # click exits like this when help finds no reader
         return _nobody_reads()
     except OSError as error:

@@ -35,6 +35,7 @@ from assay.audit_log.backends.sqlite_files import (
     INDEX,
     LOCK,
     RUN_VERIFY,
+    is_of_this_version,
     log_error,
     make_database,
     open_to_write,
@@ -306,7 +307,7 @@ class SqliteLogStore(SqliteLogReader):
 
     def _follow(self, *, new_index: bool) -> Follower:
         path = self.folder / INDEX
-        if new_index:
+        if new_index or (path.exists() and not is_of_this_version(path)):
             for suffix in ("", "-wal", "-shm"):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
         if not path.exists():

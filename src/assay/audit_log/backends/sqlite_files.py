@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -112,6 +113,15 @@ def log_error(name: str, error: apsw.Error) -> LogError | DiskFull:
     )
 
 
+def is_of_this_version(path: Path) -> bool:
+    """Whether the database can be opened and says that it has this version of the format."""
+    try:
+        with closing(open_to_read(path)) as db:
+            return bool(db.pragma("user_version") == VERSION)
+    except apsw.Error:
+        return False
+
+
 def take_lock(path: Path) -> int:
     """The descriptor of the lock file, held.
 
@@ -153,6 +163,12 @@ def _opened(path: Path, *, writing: bool) -> apsw.Connection:
         version = int(db.pragma("user_version"))
     except apsw.Error as error:
         raise log_error(str(path.parent), error) from error
+    if _has_code(db):
+        db.close()
+        raise LogDamaged(
+            f"{path} has triggers or views, which no log has: somebody else put them there.",
+            next_step="Keep a copy as evidence and restore one without them; do not append.",
+        )
     if version != VERSION:
         db.close()
         raise LogError(
@@ -160,6 +176,12 @@ def _opened(path: Path, *, writing: bool) -> apsw.Connection:
             next_step="Use the assay that wrote it, or verify an export of it.",
         )
     return db
+
+
+def _has_code(db: apsw.Connection) -> bool:
+    """Whether the database would do something by itself when it is written or read."""
+    found = db.execute("SELECT count(*) FROM sqlite_schema WHERE type IN ('trigger', 'view')")
+    return found.fetchone() != (0,)
 
 
 def _probed(db: apsw.Connection) -> apsw.Connection:

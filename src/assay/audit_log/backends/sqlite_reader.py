@@ -17,6 +17,7 @@ from assay.audit_log.backends.sqlite_files import (
     DATABASE,
     INDEX,
     RUN_VERIFY,
+    VERSION,
     log_error,
     open_log_file,
     open_to_read,
@@ -193,6 +194,9 @@ class SqliteLogReader:
         path = self.folder / INDEX
         try:
             db = open_to_read(path) if path.exists() else None
+            if db is not None and db.pragma("user_version") != VERSION:
+                db.close()
+                db = None
         except apsw.Error:
             db = None
         try:
