@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assay.cli._lazy import LazyGroup
+from assay.cli._log_given import instant_of
 from assay.cli._shared import (
     counting,
     json_option,
@@ -192,8 +193,8 @@ def _wanted(
         type=type_,
         actor=actor,
         severity_min=None if severity is None else Severity[severity.upper()],
-        since=_instant(since),
-        until=_instant(until),
+        since=instant_of(since),
+        until=instant_of(until),
         limit=limit,
         target=target,
         outcome=outcome,
@@ -231,7 +232,7 @@ def _page_key(text: str) -> PageKey:
     from assay.audit_log.interface import PageKey
 
     moment, _, index = text.rpartition("/")
-    instant = _instant(moment)
+    instant = instant_of(moment)
     if instant is None or not (index.isascii() and index.isdecimal()):
         raise BadInput(
             f"--after does not know {text!r}.", next_step="Give what the page before it printed."
@@ -266,15 +267,3 @@ def _target(text: str, organisation: str) -> Any:
             next_step="Write dataset:NAME, model:NAME or system.",
         )
     return Target(TargetKind(kind), name or organisation)
-
-
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadInput(
-            f"{text!r} is not an instant.", next_step="Write it like 2026-11-22T10:00:00Z."
-        ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

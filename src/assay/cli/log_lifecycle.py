@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from assay.cli._lifecycle_shown import (
     show_volumes,
     volumes_as_json,
 )
+from assay.cli._log_given import FILE, given_trust, instant_of, key_option, trust_option
 from assay.cli._shared import counting, json_option, say, settings_option, write_json
 from assay.errors import BadInput
 
@@ -26,24 +26,15 @@ if TYPE_CHECKING:
     from assay.audit_log.trust import Trust
     from assay.settings import Settings
 
-_FILE = click.Path(path_type=Path)
-_TEXT_BYTES_MAX = 1_000_000
-_key_option = click.option(
-    "--key", "key_file", type=_FILE, help="The log's verifier keys, kept elsewhere; one a line."
-)
-_trust_option = click.option(
-    "--trust", "trust_file", type=_FILE, help="A policy: keys of the log, witnesses, quorum."
-)
-
 
 @click.command()
-@click.argument("folder", type=_FILE)
+@click.argument("folder", type=FILE)
 @settings_option
 @click.option("--before", help="Archive what occurred before this instant (RFC 3339; UTC).")
 @click.option("--keep", type=click.IntRange(0), metavar="N", help="Keep the newest N entries here.")
 @click.option("--verify", is_flag=True, help="Verify the archive instead; needs no log.")
-@_key_option
-@_trust_option
+@key_option
+@trust_option
 @json_option
 def archive(
     folder: Path,
@@ -77,7 +68,7 @@ def archive(
             access,
             folder,
             keep=keep,
-            before=_instant(before),
+            before=instant_of(before),
             progress=lambda number, _: told(number),
         )
     write_json(json_file, archived_as_json(done))
@@ -94,7 +85,7 @@ def archive(
 
 @click.command()
 @settings_option
-@click.option("--archive", "folder", type=_FILE, help="Also in this archive of the log.")
+@click.option("--archive", "folder", type=FILE, help="Also in this archive of the log.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @json_option
 def retain(settings: Path, folder: Path | None, dry_run: bool, json_file: str | None) -> int:
@@ -122,14 +113,12 @@ def retain(settings: Path, folder: Path | None, dry_run: bool, json_file: str | 
 
 
 @click.command("import")
-@click.argument("bundle", type=_FILE)
+@click.argument("bundle", type=FILE)
 @settings_option
-@click.option(
-    "--entry", "entry_file", type=_FILE, help="The bytes of the entry that BUNDLE proves."
-)
+@click.option("--entry", "entry_file", type=FILE, help="The bytes of the entry that BUNDLE proves.")
 @click.option("--limit", type=click.IntRange(1), help="Take so many; run it again for the rest.")
-@_key_option
-@_trust_option
+@key_option
+@trust_option
 @json_option
 def import_(
     bundle: Path,
@@ -248,42 +237,15 @@ def _expect_known_types(read: Settings) -> None:
 
 def _trust(key_file: Path | None, trust_file: Path | None, settings: Path | None) -> Trust:
     """The policy that was given; else the keys of the workspace, where there is one."""
-    from assay.audit_log.trust import Trust, parse_trust
-    from assay.bootstrap import parse_verifier_keys, read_trust
+    from assay.bootstrap import read_trust
     from assay.settings import read_settings
 
-    if trust_file is not None:
-        return parse_trust(_text(trust_file))
-    if key_file is not None:
-        return Trust(parse_verifier_keys(_text(key_file)))
+    trust = given_trust(key_file, trust_file)
+    if trust is not None:
+        return trust
     if settings is not None and settings.exists():
         return read_trust(read_settings(settings))
     raise BadInput(
         "Entries of a log are verified with its public keys.",
         next_step="Give them with --key FILE (log.vkey of the log's workspace), or --trust.",
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_TEXT_BYTES_MAX + 1)
-    except OSError as error:
-        raise BadInput(
-            f"{path} cannot be read ({error.strerror}).", next_step="Check the path."
-        ) from error
-    if len(data) > _TEXT_BYTES_MAX:
-        raise BadInput(f"{path} is longer than a megabyte.", next_step="Is it the right file?")
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadInput(
-            f"{text!r} is not an instant.", next_step="Write it like 2026-11-22T10:00:00Z."
-        ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli._log_given import (
+    FILE,
+    given_trust,
+    key_option,
+    small_file,
+    small_text,
+    trust_option,
+)
 from assay.cli._shared import (
     counting,
     json_option,
@@ -21,32 +29,22 @@ if TYPE_CHECKING:
     from assay.audit_log.interface import Verification
     from assay.audit_log.trust import Trust
 
-_FILE = click.Path(path_type=Path)
 _SHOWN_FAULTS = 20
-_BYTES_MAX = 1_000_000
-_key_option = click.option(
-    "--key", "key_file", type=_FILE, help="The log's verifier keys, kept elsewhere; one a line."
-)
-_trust_option = click.option(
-    "--trust", "trust_file", type=_FILE, help="A policy: keys of the log, witnesses, quorum."
-)
 
 
 @click.command()
-@click.argument(
-    "place", type=_FILE, default=Path("assay.toml"), metavar="[ASSAY.TOML|EXPORT|PROOF]"
-)
+@click.argument("place", type=FILE, default=Path("assay.toml"), metavar="[ASSAY.TOML|EXPORT|PROOF]")
 @click.option(
     "--checkpoint",
     "checkpoints",
     multiple=True,
-    type=_FILE,
+    type=FILE,
     help="A checkpoint kept elsewhere; may repeat. Shows a log that was rewritten or cut.",
 )
-@click.option("--entry", "entry_file", type=_FILE, help="The bytes of the entry that PROOF is of.")
+@click.option("--entry", "entry_file", type=FILE, help="The bytes of the entry that PROOF is of.")
 @click.option("--evidence-only", is_flag=True, help="Leave out the index, which can be made again.")
-@_key_option
-@_trust_option
+@key_option
+@trust_option
 @json_option
 def verify(
     place: Path,
@@ -90,8 +88,8 @@ def verify(
 @click.command()
 @click.argument("index", type=click.IntRange(0))
 @settings_option
-@click.option("--out", type=_FILE, help="Where to; INDEX.tlog-proof unless said.")
-@click.option("--archive", type=_FILE, help="Where the entry is, if it was archived.")
+@click.option("--out", type=FILE, help="Where to; INDEX.tlog-proof unless said.")
+@click.option("--archive", type=FILE, help="Where the entry is, if it was archived.")
 @json_option
 def prove(
     index: int, settings: Path, out: Path | None, archive: Path | None, json_file: str | None
@@ -136,7 +134,7 @@ def prove(
 
 
 @click.command()
-@click.argument("out", type=_FILE, metavar="FOLDER|FILE")
+@click.argument("out", type=FILE, metavar="FOLDER|FILE")
 @click.option(
     "--format",
     "format_",
@@ -218,7 +216,7 @@ def _verify_live(
     read = read_settings(place)
     given = key_file is not None or trust_file is not None
     trust = _trust(key_file, trust_file) if given else read_trust(read)
-    retained = [_text(path) for path in checkpoints]
+    retained = [small_text(path) for path in checkpoints]
     with counting("entries", None) as told:
         seen = verify_log(
             log_place(read),
@@ -269,8 +267,8 @@ def _verify_proof(place: Path, entry_file: Path | None, trust: Trust, json_file:
     from assay.audit_log.tlog_proof import parse_proof, verify_bundle
     from assay.errors import BadNote, BadProof
 
-    text = _text(place)
-    entry = _bytes(entry_file or place.with_suffix(".entry"))
+    text = small_text(place)
+    entry = small_file(entry_file or place.with_suffix(".entry"))
     try:
         index = parse_proof(text).index
         checkpoint = verify_bundle(text, entry, trust, now=_now()).checkpoint
@@ -286,40 +284,19 @@ def _verify_proof(place: Path, entry_file: Path | None, trust: Trust, json_file:
 
 
 def _trust(key_file: Path | None, trust_file: Path | None) -> Trust:
-    from assay.audit_log.trust import Trust, parse_trust
-    from assay.bootstrap import parse_verifier_keys
-
-    if trust_file is not None:
-        return parse_trust(_text(trust_file))
-    if key_file is None:
+    trust = given_trust(key_file, trust_file)
+    if trust is None:
         raise BadInput(
             "This is verified with the log's public keys; a key that came with it proves nothing.",
             next_step="Give them with --key FILE (log.vkey of the log's workspace), or --trust.",
         )
-    return Trust(parse_verifier_keys(_text(key_file)))
+    return trust
 
 
 def _now() -> int:
     from assay.bootstrap import utc_now
 
     return int(utc_now().timestamp())
-
-
-def _text(path: Path) -> str:
-    return _bytes(path).decode("utf-8", "surrogateescape")
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_BYTES_MAX + 1)
-    except OSError as error:
-        raise BadInput(
-            f"{path} cannot be read ({error.strerror}).", next_step="Check the path."
-        ) from error
-    if len(data) > _BYTES_MAX:
-        raise BadInput(f"{path} is longer than a megabyte.", next_step="Is it the right file?")
-    return data
 
 
 def _as_json(seen: Verification) -> dict[str, Any]:

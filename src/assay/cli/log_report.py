@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assay.cli._log_given import FILE, given_trust, key_option, trust_option
 from assay.cli._shared import (
     counting,
     expect_writable,
@@ -28,18 +29,11 @@ if TYPE_CHECKING:
 
 _DAYS = 30
 _SHOWN_DIFFERENCES = 20
-_FILE = click.Path(path_type=Path)
-_key_option = click.option(
-    "--key", type=_FILE, help="The log's verifier key, kept elsewhere; one a line."
-)
-_trust_option = click.option(
-    "--trust", "trust_file", type=_FILE, help="A policy: keys of the log, witnesses, quorum."
-)
 
 
 def _place_argument(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument(
-        "place", type=_FILE, default=Path("assay.toml"), metavar="[ASSAY.TOML|EXPORT]"
+        "place", type=FILE, default=Path("assay.toml"), metavar="[ASSAY.TOML|EXPORT]"
     )(command)
 
 
@@ -77,9 +71,9 @@ def _place_argument(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--format", "format_", type=click.Choice(["html", "json"]), default="html", show_default=True
 )
-@click.option("--out", type=_FILE, help="A file; standard output unless said or taken by --json.")
-@_key_option
-@_trust_option
+@click.option("--out", type=FILE, help="A file; standard output unless said or taken by --json.")
+@key_option
+@trust_option
 @json_option
 def report(
     place: Path,
@@ -92,7 +86,7 @@ def report(
     clock_slack: int,
     format_: str,
     out: Path | None,
-    key: Path | None,
+    key_file: Path | None,
     trust_file: Path | None,
     json_file: str | None,
 ) -> int:
@@ -117,7 +111,7 @@ def report(
         clock_slack_seconds=clock_slack,
         heartbeat_seconds=heartbeat,
     )
-    with _opened(place, key, trust_file) as (log, trust):
+    with _opened(place, key_file, trust_file) as (log, trust):
         anchor = newest_anchor(log, trust)
         with counting("Reading entries", anchor.checkpoint.size) as progress:
             made = make_report(log, anchor, question, progress)
@@ -132,13 +126,13 @@ def report(
 
 
 @click.command("verify-report")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @_place_argument
-@_key_option
-@_trust_option
+@key_option
+@trust_option
 @json_option
 def verify_report(
-    file: Path, place: Path, key: Path | None, trust_file: Path | None, json_file: str | None
+    file: Path, place: Path, key_file: Path | None, trust_file: Path | None, json_file: str | None
 ) -> int:
     """Make a report again from the log and compare every number; exit 1 unless all are the same.
 
@@ -149,7 +143,7 @@ def verify_report(
 
     data = _bytes(file)
     with (
-        _opened(place, key, trust_file) as (log, trust),
+        _opened(place, key_file, trust_file) as (log, trust),
         counting("Reading entries", log.size) as progress,
     ):
         seen = compare(data, log, trust, progress)
@@ -160,7 +154,7 @@ def verify_report(
 
 
 @click.command()
-@click.argument("file", type=_FILE, metavar="REPORT")
+@click.argument("file", type=FILE, metavar="REPORT")
 @settings_option
 @click.option(
     "--acknowledge",
@@ -170,7 +164,7 @@ def verify_report(
     help="A security alert that you looked at, by its entry; may repeat.",
 )
 @click.option("--acknowledge-all", is_flag=True, help="All alerts that the report lists as open.")
-@_trust_option
+@trust_option
 @json_option
 def review(
     file: Path,
@@ -258,16 +252,9 @@ def _is_export(place: Path) -> bool:
 
 
 def _brought_trust(key: Path | None, trust_file: Path | None) -> Trust | None:
-    from assay.audit_log.trust import Trust, parse_trust
-    from assay.bootstrap import parse_verifier_keys
-
     if key is not None and trust_file is not None:
         raise BadInput("--key and --trust name keys both.", next_step="Give one of them.")
-    if trust_file is not None:
-        return parse_trust(_bytes(trust_file).decode("utf-8", "surrogateescape"))
-    if key is None:
-        return None
-    return Trust(parse_verifier_keys(_bytes(key).decode("utf-8", "surrogateescape")))
+    return given_trust(key, trust_file)
 
 
 def _chosen(
